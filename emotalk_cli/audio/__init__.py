@@ -1,0 +1,1 @@
+"""Sound: waveforms, speech encoders and prosody."""

@@ -1,0 +1,1 @@
+"""Corpora: a folder on disk becomes a list of clips with labels."""

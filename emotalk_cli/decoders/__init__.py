@@ -1,0 +1,1 @@
+"""The two decoders (and the single one): diffusion over facial motion."""

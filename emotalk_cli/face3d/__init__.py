@@ -1,0 +1,1 @@
+"""Faces in three dimensions: landmarks, the linear face model and its fitting."""

@@ -1,0 +1,76 @@
+"""Swappable parts: the protocols they meet, and the tables name -> class, loaded lazily."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import FaceTrack
+
+
+class SpeechEncoder(Protocol):
+    """Turns sound into one row of features per moment."""
+
+    name: str
+    feature_names: tuple[str, ...]
+    rate_hz: float
+
+    def encode(self, waveform: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mono 16 kHz waveform (S,) in -1..1 -> features (N, P) float32; row n is n / rate_hz s."""
+        ...
+
+
+class Renderer(Protocol):
+    """Draws one person moved by coefficients; made once per photo, then called per frame."""
+
+    width_px: int
+    height_px: int
+
+    def frame(
+        self, expression: NDArray[np.float32], head_pose: NDArray[np.float32]
+    ) -> NDArray[np.uint8]:
+        """Expression (E,) in 0..1 and head pose (6,) rad, m -> picture (H, W, 3) uint8 RGB.
+
+        The array may be reused by the next call: copy it to keep it.
+        """
+        ...
+
+
+class Metric(Protocol):
+    """Compares one predicted track with one reference track."""
+
+    name: str
+    unit: str
+    better: str
+
+    def __call__(self, predicted: FaceTrack, reference: FaceTrack) -> float:
+        """Value of the metric for one pair of tracks."""
+        ...
+
+
+Table = Mapping[str, str]
+
+SPEECH_ENCODERS: Table = {
+    "hama": "emotalk_cli.audio.hama_encoder:HamaEncoder",
+    "mel": "emotalk_cli.audio.mel_encoder:MelEncoder",
+    "hf": "emotalk_cli.audio.hf_encoder:HfEncoder",
+}
+RENDERERS: Table = {
+    "portrait": "emotalk_cli.render.portrait:PortraitRenderer",
+    "mesh": "emotalk_cli.render.mesh:MeshRenderer",
+}
+
+
+def make(table: Table, name: str, *args: Any, **kwargs: Any) -> Any:
+    """Build the part called `name`; `name:ARGUMENT` passes the argument on to the part first."""
+    key, _, argument = name.partition(":")
+    if key not in table:
+        raise EmotalkError(f"There is no part called '{key}'.", f"Known: {', '.join(table)}.")
+    module, _, attribute = table[key].partition(":")
+    part = getattr(importlib.import_module(module), attribute)
+    return part(argument, *args, **kwargs) if argument else part(*args, **kwargs)

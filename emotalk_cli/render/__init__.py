@@ -1,0 +1,1 @@
+"""From motion to pixels: rasteriser, portrait, compositing and video."""

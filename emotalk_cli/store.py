@@ -1,0 +1,254 @@
+"""One record <-> one HDF5 file: atomic write, checked read, freshness.
+
+A file is written under a temporary name in the same folder and moved into place, so that a kill
+at any moment leaves the old file, the new file or none. Reading trusts nothing: only plain
+datasets of the declared names, types and axes are read, never links, objects or pickles.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+
+import numpy as np
+
+from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
+from emotalk_cli.schema import FORMAT_VERSION, RECORDS, ArraySpec, Labels, MadeBy, Record, ScoreRow
+
+if TYPE_CHECKING:
+    import h5py
+
+R = TypeVar("R", bound=Record)
+
+SUFFIX = ".h5"
+MAX_ARRAY_BYTES = 16 << 30
+COMPRESS_ABOVE_BYTES = 4096
+HASH_BLOCK_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(HASH_BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that becomes `path` if the block ends well, else vanishes."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=".tmp-", suffix="-" + path.name[-80:], dir=path.parent
+        )
+        os.close(handle)
+    except OSError as error:
+        raise EmotalkError(
+            f"Cannot write {path}: {error.strerror}.", "Choose another place with -o."
+        ) from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise EmotalkError(
+            f"Cannot write {path}: {error.strerror or error}.",
+            "Free some space or choose another place with -o.",
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write(record: Record, path: Path) -> Path:
+    """Check `record` and write it to `path` whole or not at all."""
+    import h5py
+
+    record.check()
+    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+        file.attrs["record"] = record.kind
+        file.attrs["version"] = record.version
+        for name in record.attribute_names():
+            file.attrs[name] = json.dumps(_plain(getattr(record, name)), ensure_ascii=False)
+        for name, spec in record.array_specs().items():
+            value = getattr(record, name)
+            if value is not None:
+                _write_array(file, name, spec, value)
+    return path
+
+
+def read(path: Path, kind: type[R]) -> R:
+    """Read and check the record `kind` in the file `path`."""
+    with _opened(path) as file:
+        found = str(file.attrs.get("record", ""))
+        if found != kind.kind:
+            raise RecordError(
+                f"{path} holds {found or 'no emotalk record'}, not {kind.kind}.",
+                f"`emotalk inspect {path}` says what it is.",
+            )
+        values = _read_attributes(file, kind, path)
+        for name, spec in kind.array_specs().items():
+            if name in file:
+                values[name] = _read_array(file, name, spec, path)
+            elif name not in kind.optional_names():
+                raise RecordError(f"{path} lacks the field {name} of {kind.kind}.", _REMAKE)
+    try:
+        record = kind(**values)
+        record.check()
+    except RecordError as error:
+        raise RecordError(f"{path}: {error.problem}", _REMAKE) from error
+    return record
+
+
+def kind_of(path: Path) -> type[Record]:
+    """Which record the file `path` holds."""
+    with _opened(path) as file:
+        return RECORDS[str(file.attrs["record"])]
+
+
+def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
+    """True if `path` already holds what `made_by` would make; False if it is to be made.
+
+    Raises StaleOutputError if the file was made otherwise and `overwrite` is not set.
+    """
+    if overwrite or not path.exists():
+        return False
+    try:
+        with _opened(path) as file:
+            before = json.loads(str(file.attrs["made_by"]))
+    except (RecordError, KeyError, ValueError):
+        return False
+    now = json.loads(json.dumps(_plain(made_by)))
+    if before == now:
+        return True
+    raise StaleOutputError(
+        f"{path} was made otherwise: {_difference(before, now)}.",
+        "Add --overwrite to make it again, or choose another output folder.",
+    )
+
+
+_REMAKE = "Make the file again with the stage that wrote it."
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    import h5py
+
+    if not path.is_file():
+        raise RecordError(f"There is no file {path}.", "Check the path.")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise RecordError(f"{path} is not a readable HDF5 file.", _REMAKE) from error
+    with file:
+        if file.attrs.get("record") not in RECORDS:
+            raise RecordError(f"{path} is no emotalk record.", f"Known: {', '.join(RECORDS)}.")
+        version = file.attrs.get("version")
+        if not isinstance(version, (int, np.integer)) or int(version) != FORMAT_VERSION:
+            raise RecordError(
+                f"{path} has format version {version}; this program reads {FORMAT_VERSION}.",
+                "Make the file again, or use the emotalk version that wrote it.",
+            )
+        yield file
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, tuples and mappings as JSON types."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return value.name
+    return value
+
+
+def _write_array(file: h5py.File, name: str, spec: ArraySpec, value: Any) -> None:
+    packed = value.nbytes > COMPRESS_ABOVE_BYTES and spec.dtype != "uint8"
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    dataset = file.create_dataset(name, data=value, **(options if packed else {}))
+    dataset.attrs["axes"] = " ".join(spec.axes)
+    dataset.attrs["unit"] = spec.unit
+    dataset.attrs["about"] = spec.about
+
+
+def _read_array(file: h5py.File, name: str, spec: ArraySpec, path: Path) -> Any:
+    import h5py
+
+    link = file.get(name, getlink=True)
+    item = file[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(item, h5py.Dataset) or item.external or item.is_virtual:
+        raise RecordError(f"{path}: {name} is no plain dataset.", _REMAKE)
+    if item.dtype != np.dtype(spec.dtype) or item.ndim != len(spec.axes):
+        raise RecordError(
+            f"{path}: {name} is {item.dtype} {item.shape}, not {spec.dtype} "
+            f"({', '.join(spec.axes)}).",
+            _REMAKE,
+        )
+    if item.nbytes > MAX_ARRAY_BYTES:
+        raise RecordError(f"{path}: {name} claims {item.nbytes >> 30} GiB.", _REMAKE)
+    try:
+        return item[...]
+    except (OSError, MemoryError) as error:
+        raise RecordError(f"{path}: {name} cannot be read.", _REMAKE) from error
+
+
+def _read_attributes(file: h5py.File, kind: type[Record], path: Path) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    for name in kind.attribute_names():
+        try:
+            values[name] = _typed(json.loads(str(file.attrs[name])), hints[name])
+        except (KeyError, TypeError, ValueError) as error:
+            raise RecordError(f"{path}: the attribute {name} is missing or wrong.", _REMAKE) from (
+                error
+            )
+    return values
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """A JSON value as the type that the record declares."""
+    if hint in (MadeBy, Labels):
+        return hint(**value)
+    if hint in (str, int, float):
+        if not isinstance(value, (int, float) if hint is float else hint):
+            raise TypeError(f"{value!r} is not {hint.__name__}")
+        return hint(value)
+    if hint == tuple[ScoreRow, ...]:
+        return tuple(ScoreRow(**row) for row in value)
+    if hint == tuple[str, ...]:
+        return tuple(str(item) for item in value)
+    return tuple(tuple(item) for item in value)
+
+
+def _difference(before: Any, now: Any, name: str = "") -> str:
+    """Name the first things that differ between two made_by values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        prefix = f"{name}." if name else ""
+        return "; ".join(_difference(before.get(k), now.get(k), prefix + k) for k in keys[:3])
+    return f"{name} was {_short(before)}, is now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 24 else text[:20] + "..."
