@@ -13,6 +13,51 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import FaceTrack
 
 
+class FaceGeometry(Protocol):
+    """What the rooms beside face3d may ask of a linear face model (`face3d.linear_model`)."""
+
+    name: str
+    sha256: str
+    expression_names: tuple[str, ...]
+    triangles: NDArray[np.int32]
+    triangle_parts: NDArray[np.int32]
+    part_names: tuple[str, ...]
+    contours: Mapping[str, NDArray[np.int32]]
+    landmark_triangles: NDArray[np.int32]
+    landmark_barycentric: NDArray[np.float32]
+    eye_centres_m: NDArray[np.float32]
+    eye_radius_m: float
+    iris_radius_m: float
+
+    @property
+    def lip_units(self) -> tuple[str, ...]:
+        """Names of the units that the lip decoder moves."""
+        ...
+
+    @property
+    def other_units(self) -> tuple[str, ...]:
+        """Names of all other units."""
+        ...
+
+    def vertices(
+        self, shape: NDArray[np.float32], expression: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Shape (S,) and expression (..., E) -> vertices (..., V, 3) in metres."""
+        ...
+
+    def landmarks(
+        self, shape: NDArray[np.float32], expression: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Shape (S,) and expression (..., E) -> the 478 landmarks (..., 478, 3) in metres."""
+        ...
+
+    def landmark_bases(
+        self, shape: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Neutral landmarks (478, 3) of a shape (S,) and what each unit adds (E, 478, 3), metres."""
+        ...
+
+
 class SpeechEncoder(Protocol):
     """Turns sound into one row of features per moment."""
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "emotalk_cli"
-FLOORS = {"errors": 0, "schema": 1, "store": 2, "batch": 2, "parts": 2, "stages": 4, "cli": 5}
+FLOORS = {
+    "errors": 0,
+    "schema": 1,
+    "store": 2,
+    "batch": 2,
+    "parts": 2,
+    "media": 2,
+    "progress": 1,
+    "stages": 4,
+    "cli": 5,
+}
 ROOMS = {"datasets", "audio", "face3d", "decoders", "render", "metrics"}
 FLOORS |= dict.fromkeys(ROOMS, 3) | {"__main__": 6, "__init__": 0}
 
