@@ -54,7 +54,7 @@ class FaceGeometry(Protocol):
     def landmark_bases(
         self, shape: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Neutral landmarks (478, 3) of a shape (S,) and what each unit adds (E, 478, 3), metres."""
+        """Neutral landmarks (478, 3) of a shape (S,) and what units add (E, 478, 3), metres."""
         ...
 
 
