@@ -1,0 +1,42 @@
+# `make setup demo test lint type bench`: everything a newcomer needs; pip is the only download.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# A build of torch for the CPU where the index offers one; see "With a GPU" in the README.
+TORCH  ?= torch==2.13.0
+OPENCV := 4.11.0.86
+STAMP  := $(VENV)/.installed
+
+.PHONY: setup demo test lint type bench clean
+
+setup: $(STAMP)
+
+# MediaPipe asks for an OpenCV that needs libGL.so.1; the headless build of the same version does not.
+$(STAMP): pyproject.toml Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)" --editable ".[dev]"
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python
+	$(BIN)/python -m pip install --quiet --no-deps opencv-contrib-python-headless==$(OPENCV)
+	touch $@
+
+demo: setup
+	$(BIN)/emotalk generate --audio emotalk_cli/assets/demo_speech.flac \
+	  --face emotalk_cli/assets/demo_face.jpg --emotion happy \
+	  --output demo/demo.mp4 --motion-out demo/demo.h5 --sheet demo/demo.png --overwrite
+
+test: setup lint type
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: setup
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python -m tools.bench
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
