@@ -1,0 +1,235 @@
+"""The language of emotion: labels, synonyms, mixes and timelines as weights over time.
+
+happy                                  one emotion at full strength
+happy:0.6   happy:60%   happy:level_2  weaker; MEAD's level n of 3 is n / 3
+happy:0.6,surprised:0.3                a mix; what is missing to 1 stays neutral
+0 neutral, 2.5 happy:0.8, 6 sad:0.5    a timeline: from each time (s) on, that emotion
+keys.yaml                              the same in a file: `2.5: happy:0.8`, one key per line
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emotalk_cli.errors import EmotalkError
+
+Float = NDArray[np.float32]
+
+EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
+"""MEAD's eight labels in the order of every weight vector."""
+
+NEUTRAL = EMOTIONS.index("neutral")
+LEVELS = 3
+"""MEAD acts every emotion but neutral at three levels."""
+
+TRANSITION_S = 0.8
+"""How long one emotion takes to become the next; spontaneous smiles rise in 0.5 to 0.7 s
+(Schmidt, Ambadar, Cohn & Reed 2006)."""
+
+MAX_TIME_S = 86_400.0
+
+SYNONYMS: Mapping[str, str] = {
+    word: emotion
+    for emotion, words in {
+        "angry": "anger mad furious rage annoyed irritated ang",
+        "contempt": "contemptuous scorn scornful disdain smug con",
+        "disgusted": "disgust revulsion revolted dis",
+        "fear": "afraid fearful scared frightened terrified anxious fea",
+        "happy": "happiness joy joyful glad cheerful smile smiling delighted hap",
+        "neutral": "none calm normal neu",
+        "sad": "sadness sorrow sorrowful unhappy grief depressed",
+        "surprised": "surprise astonished amazed shocked sur",
+    }.items()
+    for word in words.split()
+}
+
+_TIME = re.compile(r"\+?(\d+(?:\.\d*)?|\.\d+)\s*s?(?:\s+|$)")
+
+
+def emotion_index(name: str) -> int:
+    """Place of an emotion or of one of its synonyms in `EMOTIONS`; unknown: EmotalkError."""
+    word = name.strip().lower()
+    word = SYNONYMS.get(word, word)
+    if word in EMOTIONS:
+        return EMOTIONS.index(word)
+    known = f"Known: {', '.join(EMOTIONS)}."
+    near = difflib.get_close_matches(word, (*EMOTIONS, *SYNONYMS), n=1)
+    guess = f"Did you mean {near[0]}? " if near else ""
+    raise EmotalkError(f"There is no emotion called '{name.strip()}'.", guess + known)
+
+
+def level_intensity(level: int) -> float:
+    """MEAD's level 1, 2 or 3 -> intensity 1/3, 2/3 or 1."""
+    if not 1 <= level <= LEVELS:
+        raise EmotalkError(f"There is no level {level} of an emotion.", "Levels are 1, 2 and 3.")
+    return level / LEVELS
+
+
+@dataclass(frozen=True)
+class EmotionCurve:
+    """Emotion over time: key n holds from `times_s[n]` on; the change is centred on the key.
+
+    `times_s` (K,) s, rising; `keys` (K, 8) in 0..1, each row sums to 1: what the emotions leave
+    over is neutral, so that `happy` at intensity .6 is happy .6 and neutral .4.
+    """
+
+    times_s: Float
+    keys: Float
+    transition_s: float = TRANSITION_S
+
+    def weights(self, times_s: ArrayLike) -> Float:
+        """Times (T,) in s -> weights (T, 8) float32 in 0..1; every row sums to 1."""
+        times = np.asarray(times_s, np.float64)
+        result = np.repeat(self.keys[:1].astype(np.float64), len(times), axis=0)
+        for n in range(1, len(self.keys)):
+            half = 0.5 * self._change_s(n)
+            phase = np.clip((times - self.times_s[n] + half) / max(2 * half, 1e-6), 0, 1)
+            result += (_ease(phase))[:, None] * (self.keys[n] - self.keys[n - 1])
+        return np.clip(result, 0, 1).astype(np.float32)
+
+    def _change_s(self, n: int) -> float:
+        """Duration of the change at key n: never so long that it meets its neighbours' changes."""
+        gaps = np.diff(self.times_s)
+        near = [float(gaps[n - 1])] + ([float(gaps[n])] if n < len(gaps) else [])
+        return min(self.transition_s, *near)
+
+    def scaled(self, intensity: float) -> EmotionCurve:
+        """The same emotions, `intensity` (0..1) times as strong."""
+        return EmotionCurve(self.times_s, _scaled(self.keys, intensity), self.transition_s)
+
+
+def parse_emotion(text: str, intensity: float = 1.0) -> EmotionCurve:
+    """An emotion, a mix, a timeline or the path of a YAML file of keys -> EmotionCurve.
+
+    `intensity` in 0..1 scales all of it. Raises EmotalkError where the text is not understood.
+    """
+    if not 0.0 <= intensity <= 1.0:
+        raise EmotalkError(
+            f"The intensity {intensity:g} is outside 0 to 1.",
+            "0 is neutral, 1 is full; MEAD's levels 1, 2, 3 are 0.33, 0.67 and 1.",
+        )
+    if text.strip().lower().endswith((".yaml", ".yml")):
+        return _read_yaml(Path(text.strip())).scaled(intensity)
+    parts = [part.strip() for part in re.split(r"[,;\n]", text)]
+    keys: list[tuple[float, list[str]]] = []
+    for part in filter(None, parts):
+        time = _TIME.match(part)
+        if time or not keys:
+            keys.append((float(time[1]) if time else 0.0, []))
+        words = part[time.end() :] if time else part
+        keys[-1][1].extend(word.strip() for word in words.split("+") if word.strip())
+    if not keys:
+        raise EmotalkError("The emotion is empty.", f"Known: {', '.join(EMOTIONS)}.")
+    return _curve((time, _mix(words, time)) for time, words in keys).scaled(intensity)
+
+
+def emotion_curve(emotion: str, intensity: float) -> EmotionCurve:
+    """The constant curve of a corpus label; an empty label is neutral."""
+    return parse_emotion(emotion or "neutral", intensity)
+
+
+def _ease(phase: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0..1 -> 0..1 with zero speed and acceleration at both ends (Perlin's smootherstep)."""
+    return phase**3 * (phase * (6 * phase - 15) + 10)
+
+
+def _scaled(keys: Float, intensity: float) -> Float:
+    scaled = keys * np.float32(intensity)
+    scaled[:, NEUTRAL] = 0
+    scaled[:, NEUTRAL] = 1 - scaled.sum(axis=1)
+    return np.clip(scaled, 0, 1)
+
+
+def _mix(words: list[str], time_s: float) -> Float:
+    """Words such as `happy:0.6` -> one weight vector (8,) that sums to 1."""
+    if not words:
+        raise EmotalkError(
+            f"No emotion stands after the time {time_s:g} s.",
+            'Write a timeline like "0 neutral, 2.5 happy:0.8, 6 sad:0.5".',
+        )
+    weights = np.zeros(len(EMOTIONS), np.float32)
+    shared = 1.0 / len(words)  # `happy,surprised` without figures: half of each
+    for word in words:
+        name, colon, strength = word.partition(":")
+        weights[emotion_index(name)] += _strength(strength, word) if colon else shared
+    weights /= max(1.0, float(weights.sum()))
+    weights[NEUTRAL] += 1 - weights.sum()
+    return weights
+
+
+def _strength(text: str, word: str) -> float:
+    level = re.fullmatch(r"l(?:evel)?[_ ]?(\d+)", text.strip().lower())
+    if level:
+        return level_intensity(int(level[1]))
+    try:
+        percent = text.strip().endswith("%")
+        value = float(text.strip().rstrip("%")) / (100 if percent else 1)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise EmotalkError(
+            f"'{word}' gives no strength from 0 to 1.",
+            "Write happy:0.6, happy:60% or happy:level_2.",
+        )
+    return value
+
+
+def _curve(keys: Iterable[tuple[float, Float]]) -> EmotionCurve:
+    rows = sorted(keys, key=lambda key: key[0])
+    times = [time for time, _ in rows]
+    if len(set(times)) < len(times) or times[0] < 0 or times[-1] > MAX_TIME_S:
+        listed = ", ".join(f"{time:g}" for time in times)
+        raise EmotalkError(
+            f"The times of the timeline ({listed} s) repeat or are out of range.",
+            f"Give every key its own time, 0 to {MAX_TIME_S:g} s.",
+        )
+    if times[0] > 0:  # nothing said about the beginning: neutral
+        rows.insert(0, (0.0, _mix(["neutral"], 0.0)))
+    return EmotionCurve(
+        np.array([time for time, _ in rows], np.float32), np.stack([key for _, key in rows])
+    )
+
+
+def _read_yaml(path: Path) -> EmotionCurve:
+    """A YAML mapping time -> emotion, or a list of {time, emotion} -> EmotionCurve.
+
+    The emotion is a text (`happy:0.6,surprised:0.3`) or a mapping {happy: 0.6, surprised: 0.3}.
+    """
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise EmotalkError(f"{path} cannot be read as YAML: {error}.", _YAML_HELP) from error
+    if isinstance(loaded, dict):
+        pairs = list(loaded.items())
+    elif isinstance(loaded, list) and all(isinstance(item, dict) for item in loaded):
+        pairs = [(item.get("time"), item.get("emotion")) for item in loaded]
+    else:
+        pairs = []
+    if not pairs:
+        raise EmotalkError(f"{path} holds no keys.", _YAML_HELP)
+    return _curve(_yaml_key(path, time, emotion) for time, emotion in pairs)
+
+
+def _yaml_key(path: Path, time: Any, emotion: Any) -> tuple[float, Float]:
+    if isinstance(time, bool) or not isinstance(time, (int, float)) or not np.isfinite(time):
+        raise EmotalkError(f"{path}: {time!r} is no time in seconds.", _YAML_HELP)
+    if isinstance(emotion, dict):
+        words = [f"{name}:{strength}" for name, strength in emotion.items()]
+    elif isinstance(emotion, str):
+        words = [word for word in re.split(r"[,+]", emotion) if word.strip()]
+    else:
+        raise EmotalkError(f"{path}: {emotion!r} is no emotion.", _YAML_HELP)
+    return float(time), _mix(words, float(time))
+
+
+_YAML_HELP = "Write one key per line, such as `2.5: happy:0.8` or `6: {sad: 0.5, fear: 0.2}`."
