@@ -1,0 +1,194 @@
+"""The opening of the mouth over time: does the prediction open as far, and at the same moments?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.metrics.base import HIGHER, LOWER, NEITHER, Described, mean_of
+
+MAX_LAG_FRAMES = 15
+MIN_OVERLAP_FRAMES = 8
+FLAT = 1e-6  # a standard deviation, in the curve's unit, below which a curve stands still
+CLOSED_SHARE = 0.2  # of the way from the reference's narrowest to its widest opening
+CLOSURE_SLACK_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class MouthOpening:
+    """Distance (T,) between the inner edges of the lips, where it was seen (T,), unit and rate."""
+
+    values: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    unit: str
+    fps: float
+
+
+class OpeningMetric(Described):
+    """Compares two curves of one length, rate and unit."""
+
+    unit: ClassVar[str] = ""
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        """Value for one pair of curves; nan where it cannot be measured."""
+        raise NotImplementedError
+
+
+class MouthOpeningDifference(OpeningMetric):
+    """Mean absolute difference of the opening between the inner edges of the lips (MOD)."""
+
+    name = "MOD"
+    unit = "mm"
+    better = LOWER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        apart = np.abs(predicted.values - reference.values)
+        return mean_of(apart, predicted.valid & reference.valid)
+
+
+class LipCorrelation(OpeningMetric):
+    """Pearson correlation of predicted and real opening at lag zero; 0 where the prediction
+    stands still, not measured where the reference does.
+    """
+
+    name = "lip r"
+    better = HIGHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        valid = predicted.valid & reference.valid
+        return pearson(predicted.values[valid], reference.values[valid])
+
+
+class LipLag(OpeningMetric):
+    """Shift within ±15 frames at which the openings correlate best; above zero, the prediction
+    is late.
+    """
+
+    name = "lip lag"
+    unit = "frames"
+    better = NEITHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        return best_lag(*_joint(predicted, reference))[0]
+
+
+class AbsoluteLipLag(LipLag):
+    """Size of the best shift, early or late."""
+
+    name = "|lip lag|"
+    better = LOWER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        return abs(super().__call__(predicted, reference))
+
+
+class LipCorrelationAtLag(OpeningMetric):
+    """Pearson correlation of the openings at the best shift."""
+
+    name = "lip r at best lag"
+    better = HIGHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        return best_lag(*_joint(predicted, reference))[1]
+
+
+class LipAmplitude(OpeningMetric):
+    """Standard deviation of the predicted opening over that of the real one; 1 is right, below
+    1 the lips are damped.
+    """
+
+    name = "lip amplitude"
+    better = NEITHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        valid = predicted.valid & reference.valid
+        if not valid.any() or reference.values[valid].std() < FLAT:
+            return float("nan")
+        return float(predicted.values[valid].std() / reference.values[valid].std())
+
+
+class LipClosure(OpeningMetric):
+    """Share of the reference's lip closures (opening below a fifth of its range) that the
+    prediction makes too within two frames, by the same threshold.
+    """
+
+    name = "lip closures kept"
+    better = HIGHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        made, real, valid = _joint(predicted, reference)
+        if not valid.any() or real[valid].std() < FLAT:
+            return float("nan")
+        low, high = real[valid].min(), real[valid].max()
+        limit = low + CLOSED_SHARE * (high - low)
+        starts = _starts((real <= limit) & valid)
+        closed = np.flatnonzero((made <= limit) & valid)
+        ends = _starts(((real <= limit) & valid)[::-1])[::-1]
+        last = len(real) - 1 - ends
+        kept = [
+            bool(
+                ((closed >= a - CLOSURE_SLACK_FRAMES) & (closed <= b + CLOSURE_SLACK_FRAMES)).any()
+            )
+            for a, b in zip(starts, last, strict=True)
+        ]
+        return float(np.mean(kept))
+
+
+OPENING_METRICS: tuple[type[OpeningMetric], ...] = (
+    LipCorrelation,
+    LipLag,
+    AbsoluteLipLag,
+    LipCorrelationAtLag,
+    LipAmplitude,
+    LipClosure,
+    MouthOpeningDifference,
+)
+
+
+def pearson(predicted: NDArray[np.floating[Any]], reference: NDArray[np.floating[Any]]) -> float:
+    """Correlation of two curves (N,); 0 for a flat prediction, nan for a flat reference."""
+    if len(reference) < MIN_OVERLAP_FRAMES or reference.std() < FLAT:
+        return float("nan")
+    if predicted.std() < FLAT:
+        return 0.0
+    return float(np.corrcoef(predicted, reference)[0, 1])
+
+
+def best_lag(
+    predicted: NDArray[np.floating[Any]],
+    reference: NDArray[np.floating[Any]],
+    valid: NDArray[np.bool_],
+    max_lag: int = MAX_LAG_FRAMES,
+) -> tuple[float, float]:
+    """Shift and correlation at which two curves (T,) agree best; nan where either stands still.
+
+    A shift of d says predicted[t + d] ~ reference[t]: the prediction is d frames late. At least
+    half of the clip must overlap.
+    """
+    length = len(reference)
+    limit = min(max_lag, length // 2)
+    if not valid.any() or min(predicted[valid].std(), reference[valid].std()) < FLAT:
+        return float("nan"), float("nan")
+    best = (float("nan"), float("nan"))
+    for lag in sorted(range(-limit, limit + 1), key=abs):
+        late = slice(max(lag, 0), length + min(lag, 0))
+        early = slice(max(-lag, 0), length + min(-lag, 0))
+        both = valid[late] & valid[early]
+        r = pearson(predicted[late][both], reference[early][both])
+        if not np.isnan(r) and not r <= best[1]:
+            best = (float(lag), r)
+    return best
+
+
+def _joint(
+    predicted: MouthOpening, reference: MouthOpening
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+    return predicted.values, reference.values, predicted.valid & reference.valid
+
+
+def _starts(flags: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where runs of True begin."""
+    return np.flatnonzero(flags & ~np.concatenate([[False], flags[:-1]]))
