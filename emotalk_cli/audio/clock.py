@@ -1,0 +1,68 @@
+"""The one clock of all speech features: row n is the moment n / 50 s; long sound goes in blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+SAMPLE_RATE_HZ = 16000
+RATE_HZ = 50.0
+HOP = 320  # samples between rows
+BLOCK_ROWS = 400  # 8 s of results at a time
+CONTEXT_ROWS = 50  # 1 s more on either side, thrown away after use
+
+
+def row_count(samples: int) -> int:
+    """Rows of a recording of `samples` samples: one per 20 ms, the first at 0 s."""
+    return samples // HOP + 1
+
+
+def blocks(samples: int, block: int = BLOCK_ROWS) -> Iterator[tuple[int, int]]:
+    """Split the rows of a recording into blocks: first row and row after the last."""
+    rows = row_count(samples)
+    # A short rest is better heard together with the block before it.
+    count = max(1, round(rows / block))
+    edges = [rows * i // count for i in range(count + 1)]
+    yield from itertools.pairwise(edges)
+
+
+def frames_around(waveform: Float, first: int, last: int, length: int) -> Float:
+    """Stretches of `length` samples centred on rows first..last-1 -> (last - first, length).
+
+    Before and after the recording there is silence.
+    """
+    start = first * HOP - length // 2
+    stop = (last - 1) * HOP - length // 2 + length
+    inside = waveform[max(0, start) : max(0, stop)]
+    before = max(0, -start)
+    padded = np.pad(inside, (before, max(0, stop - start - before - len(inside))))
+    return np.lib.stride_tricks.sliding_window_view(padded, length)[::HOP]
+
+
+def in_blocks(waveform: Float, encode: Callable[[Float], Float], columns: int) -> Float:
+    """Encode a recording of any length block by block -> (N, columns).
+
+    `encode` maps samples to rows of the same clock, counted from its own first sample. It sees
+    `CONTEXT_ROWS` more on either side of each block.
+    """
+    out = np.zeros((row_count(len(waveform)), columns), np.float32)
+    for first, last in blocks(len(waveform)):
+        encode_block(waveform, encode, first, last, out)
+    return out
+
+
+def encode_block(
+    waveform: Float, encode: Callable[[Float], Float], first: int, last: int, out: Float
+) -> None:
+    """Fill rows first..last-1 of `out` (N, columns) with what `encode` says about them."""
+    start = max(0, first - CONTEXT_ROWS)
+    stop = (last + CONTEXT_ROWS) * HOP
+    rows = encode(waveform[start * HOP : stop])[first - start : last - start]
+    out[first : first + len(rows)] = rows
+    if len(rows) and len(rows) < last - first:  # an encoder may leave out the last row
+        out[first + len(rows) : last] = rows[-1]

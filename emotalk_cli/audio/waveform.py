@@ -1,0 +1,88 @@
+"""Recordings: reading, refusing what holds no speech, and one loudness for all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress, Quiet
+
+Float = NDArray[np.float32]
+
+SHORTEST_S = 0.2
+SILENCE_DBFS = -60.0  # a recording whose peak stays below holds no speech
+QUIET_DBFS = -50.0  # speech below is noted: its noise will be heard as speech
+CLIP_LEVEL = 0.999
+CLIPPED_SHARE = 0.002
+SPEECH_DBFS = -23.0  # RMS of the loud parts after normalising, as in EBU R 128
+LOUD_RANGE_DB = 20.0  # frames within this of the loudest twentieth count as speech
+LOUDEST_PERCENTILE = 95.0
+LEVEL_FRAME = 320  # samples: 20 ms
+TINY = 1e-10
+
+
+def load_waveform(path: Path, progress: Progress | None = None) -> Float:
+    """Read the sound of any file that ffmpeg reads -> (S,) float32, mono, 16 kHz, in -1..1.
+
+    Raises EmotalkError where there is no file, no sound, or nothing that could be speech.
+    """
+    from emotalk_cli.media import read_sound
+
+    waveform = np.clip(read_sound(path, SAMPLE_RATE_HZ), -1.0, 1.0).astype(np.float32, copy=False)
+    for note in check_waveform(waveform, str(path)):
+        (progress or Quiet()).note(note)
+    return waveform
+
+
+def check_waveform(waveform: Float, name: str) -> list[str]:
+    """Refuse a waveform (S,) that holds no speech; return what people should know about it."""
+    another = "Choose another recording: a few seconds of one person speaking."
+    if not np.isfinite(waveform).all():
+        raise EmotalkError(f"{name} holds samples that are no numbers.", another)
+    duration_s = len(waveform) / SAMPLE_RATE_HZ
+    if duration_s < SHORTEST_S:
+        raise EmotalkError(
+            f"{name} holds {duration_s:.2f} s of sound; at least {SHORTEST_S} s are needed.",
+            another,
+        )
+    peak = float(np.abs(waveform).max())
+    if _db(peak) < SILENCE_DBFS:
+        raise EmotalkError(
+            f"{name} is silent: its loudest moment is {_db(peak):.0f} dB below full scale.", another
+        )
+    notes = []
+    if (level := speech_level_db(waveform)) < QUIET_DBFS:
+        notes.append(f"{name} is very quiet ({level:.0f} dB); its noise may be taken for speech.")
+    clipped = float(np.mean(np.abs(waveform) >= CLIP_LEVEL))
+    if clipped > CLIPPED_SHARE:
+        notes.append(f"{name} is overloaded: {clipped:.1%} of its samples are clipped.")
+    return notes
+
+
+def speech_level_db(waveform: Float) -> float:
+    """RMS of the loud parts of a recording (S,) in dB re full scale, pauses left out."""
+    frames = max(1, len(waveform) // LEVEL_FRAME)
+    whole = waveform[: frames * LEVEL_FRAME].reshape(frames, -1)
+    power = np.einsum("ij,ij->i", whole, whole) / whole.shape[1]
+    loudest = float(np.percentile(power, LOUDEST_PERCENTILE))
+    loud = power[power >= loudest * 10 ** (-LOUD_RANGE_DB / 10)]
+    return _db(float(np.sqrt(loud.mean())))
+
+
+def normalise_level(waveform: Float) -> Float:
+    """The recording (S,) without offset, its speech at -23 dB; peaks may pass 1.
+
+    Makes features of quiet and loud recordings alike.
+    """
+    centred = waveform - np.float32(waveform.mean())
+    gain_db = SPEECH_DBFS - speech_level_db(centred)
+    centred *= np.float32(10 ** (gain_db / 20))
+    return centred
+
+
+def _db(amplitude: float) -> float:
+    return 20 * float(np.log10(max(amplitude, TINY)))
