@@ -176,6 +176,14 @@ class FaceTrack(Record):
     camera: Float = array("5", "px", "focal length, centre x, centre y, picture width, height")
     residual_px: Float = array("T", "px", "mean landmark error of the fit; 0 where generated")
     valid: Bool = array("T", "", "False where the face was lost and filled in", dtype="bool")
+    emotion_weights: Float | None = array(
+        "T 8",
+        "",
+        "share of each emotion in the order of decoders.emotions.EMOTIONS; absent: as labelled",
+        low=0.0,
+        high=1.0,
+        optional=True,
+    )
     face_model: str
     face_model_sha256: str
     expression_names: tuple[str, ...]
