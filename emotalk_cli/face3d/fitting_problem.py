@@ -1,0 +1,164 @@
+"""Gauss-Newton normal equations of many frames, weighted by trust, with the pose eliminated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.face3d.camera import rotation_matrix
+from emotalk_cli.face3d.fitting_basis import FitBasis
+from emotalk_cli.face3d.fitting_kernels import projection_rows
+from emotalk_cli.face3d.fitting_points import POINTS, differences, point_weights
+
+Float = NDArray[np.float32]
+Double = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+POINT_ERROR_M = 0.004
+"""Standard error of one landmark. It counts the errors that neighbours share, too: 478 points
+say as much as some 60 independent ones of 1.5 mm."""
+OUTLIER_M = 0.008
+"""Residual at which a landmark has lost three quarters of its weight."""
+HIDDEN_COSINE = 0.0
+SEEN_COSINE = 0.35
+"""A landmark counts fully if its normal points this much towards the camera, and not at all
+below the other: the landmarker invents what it does not see."""
+MIN_WEIGHT = 1e-4
+CHUNK_FRAMES = 16
+"""Frames linearised at once: their rows stay in the processor's cache."""
+POSE_DAMPING = 1e-3
+
+
+@dataclass
+class Frames:
+    """Observed landmarks of T frames and what is known of them so far.
+
+    observed (T, 478, 2) px; valid (T,); camera (5,); head_pose (T, 6); expression (T, E);
+    trust (T, 478) robust weights in 0..1.
+    """
+
+    observed: Float
+    valid: Bool
+    camera: Float
+    head_pose: Float
+    expression: Float
+    trust: Float
+
+    def part(self, which: slice) -> Frames:
+        """Views on some of the frames."""
+        return Frames(
+            self.observed[which],
+            self.valid[which],
+            self.camera,
+            self.head_pose[which],
+            self.expression[which],
+            self.trust[which],
+        )
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal equations (T, C, C) and right sides (T, C) of C columns, for the step from here.
+
+    pose_gain (T, 6, C) and pose_step (T, 6) give the step of the pose that goes with a step x
+    of the columns: pose_step - pose_gain x.
+    """
+
+    hessian: Double
+    gradient: Double
+    pose_gain: Double
+    pose_step: Double
+
+
+class Weights:
+    """The fixed weights of points and of their differences."""
+
+    def __init__(self, basis: FitBasis, certainty: float = 1.0) -> None:
+        self.points = certainty * point_weights(basis.is_contour)
+        self.differences, weights = differences()
+        self.difference_weights = certainty * weights
+        self.normals = basis.normals
+
+    def roots(self, frames: Frames) -> Float:
+        """Square roots (T, 478 + M) of all weights of every frame, 1/m."""
+        turn = rotation_matrix(frames.head_pose[:, :3])
+        towards = -frames.head_pose[:, 3:]
+        towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
+        cosine = np.einsum("lx,tyx,ty->tl", self.normals, turn, towards)
+        ramp = np.clip((cosine - HIDDEN_COSINE) / (SEEN_COSINE - HIDDEN_COSINE), 0.0, 1.0)
+        trust = ramp * ramp * (3.0 - 2.0 * ramp) * frames.trust * frames.valid[:, None]
+        single = np.maximum(self.points * trust, MIN_WEIGHT)
+        both = trust[:, self.differences].min(axis=-1)
+        paired = np.maximum(self.difference_weights * both, MIN_WEIGHT)
+        roots = np.sqrt(np.concatenate([single, paired], axis=-1)) / POINT_ERROR_M
+        return np.asarray(roots, np.float32)
+
+
+def normal_equations(
+    frames: Frames,
+    neutral: Float,
+    deltas: Float,
+    columns: Float,
+    weights: Weights,
+    *,
+    free_pose: bool = True,
+) -> Normal:
+    """Linearise all frames at their present pose and expression, the pose eliminated if free.
+
+    neutral (478, 3) and deltas (E, 478, 3) m give the points; columns (C, 478, 3) m are the
+    unknowns besides the pose; the log focal length is added as the last column.
+    Side effect: `frames.trust` is brought up to date with the residuals.
+    """
+    count, size = len(frames.observed), len(columns) + 1
+    directions = np.ascontiguousarray(columns.transpose(1, 2, 0))
+    roots = weights.roots(frames)
+    gram = np.empty((count, size + 7, size + 7))
+    for start in range(0, count, CHUNK_FRAMES):
+        which = slice(start, start + CHUNK_FRAMES)
+        rows = _rows(frames.part(which), neutral, deltas, directions, weights, roots[which])
+        gram[which] = np.matmul(rows.transpose(0, 2, 1), rows)
+        residual = rows[:, : 2 * POINTS, -1].reshape(-1, POINTS, 2) / roots[which, :POINTS, None]
+        frames.trust[which] = robust_weights(np.einsum("tlx,tlx->tl", residual, residual))
+    return _without_pose(gram, free_pose)
+
+
+def robust_weights(squared_m2: Float) -> Float:
+    """Geman and McClure's weights (...) of squared residuals (...) in m^2."""
+    return np.asarray(1.0 / (1.0 + squared_m2 / OUTLIER_M**2) ** 2, np.float32)
+
+
+def _rows(
+    frames: Frames, neutral: Float, deltas: Float, directions: Float, weights: Weights, roots: Float
+) -> Float:
+    units = deltas.reshape(len(deltas), -1)
+    points = neutral + (frames.expression @ units).reshape(-1, POINTS, 3)
+    rows = np.empty((len(points), 2 * roots.shape[1], directions.shape[2] + 8), np.float32)
+    projection_rows(
+        np.ascontiguousarray(points, np.float32),
+        rotation_matrix(frames.head_pose[:, :3]),
+        np.ascontiguousarray(frames.head_pose[:, 3:]),
+        frames.camera[:3],
+        np.ascontiguousarray(frames.observed),
+        directions,
+        weights.differences,
+        roots,
+        rows,
+    )
+    return rows
+
+
+def _without_pose(gram: Double, free_pose: bool) -> Normal:
+    """Schur complement of the pose's 6 columns, which stand first; the residual stands last."""
+    if free_pose:
+        gains = np.linalg.solve(gram[:, :6, :6] + POSE_DAMPING * np.eye(6), gram[:, :6, 6:])
+    else:
+        gains = np.zeros_like(gram[:, :6, 6:])
+    reduced = gram[:, 6:, 6:] - np.matmul(gram[:, 6:, :6], gains)
+    return Normal(
+        hessian=reduced[:, :-1, :-1],
+        gradient=reduced[:, :-1, -1],
+        pose_gain=gains[:, :, :-1],
+        pose_step=gains[:, :, -1],
+    )
