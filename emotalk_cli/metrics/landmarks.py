@@ -56,10 +56,10 @@ class AlignedLandmarks:
 
     @property
     def mouth_opening(self) -> MouthOpening:
-        """Distance between the inner edges of the lips in px of the crop."""
-        gap = self.points_px[:, UPPER_LIP] - self.points_px[:, LOWER_LIP]
-        values = np.asarray(np.linalg.norm(gap, axis=-1), np.float32)
-        return MouthOpening(values, self.valid, "px", self.fps)
+        """Height between the inner edges of the lips, as `FaceSurface.mouth_opening_mm`."""
+        height = self.points_px[..., 1]
+        values = (height[:, LOWER_LIP] - height[:, UPPER_LIP]).mean(-1)
+        return MouthOpening(np.asarray(values, np.float32), self.valid, "px", self.fps)
 
 
 class LandmarkMetric(Described):

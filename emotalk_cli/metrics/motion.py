@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.metrics.base import MotionMetric, mean_of
+from emotalk_cli.metrics.base import NEITHER, Described, MotionMetric, mean_of
 from emotalk_cli.metrics.surface import FACE_LANDMARKS, MM_PER_M, FaceSurface
 from emotalk_cli.schema import FaceTrack
 
@@ -87,6 +88,24 @@ class BlinkRate(MotionMetric):
         return float(count_blinks(level, track.fps) / minutes)
 
 
+@dataclass(frozen=True)
+class Diversity(Described):
+    """Mean distance between the face's landmarks of every two samples of one clip that were made
+    with different seeds (files CLIP.seed1.h5, CLIP.seed2.h5, ...), in the head's own space.
+    """
+
+    surface: FaceSurface
+    name: ClassVar[str] = "diversity"
+    unit: ClassVar[str] = "mm"
+    better: ClassVar[str] = NEITHER
+
+    def __call__(self, samples: Sequence[FaceTrack]) -> float:
+        """Value for the samples of one clip, of one length; nan for fewer than two."""
+        faces = [self.surface.landmarks_mm(track)[:, :FACE_LANDMARKS] for track in samples]
+        apart = [np.linalg.norm(a - b, axis=-1).mean() for a, b in combinations(faces, 2)]
+        return float(np.mean(apart)) if apart else float("nan")
+
+
 MOTION_METRICS: tuple[type[MotionMetric], ...] = (Jitter, HeadRange, HeadSpeed, BlinkRate)
 
 
@@ -121,14 +140,3 @@ def count_blinks(level: NDArray[np.floating[Any]], fps: float) -> int:
             blinks += (frame - closed_at) / fps <= MAX_BLINK_S
             closed_at = None
     return blinks
-
-
-def diversity_mm(surface: FaceSurface, samples: Sequence[FaceTrack]) -> float:
-    """Mean distance in mm between the face's landmarks of every two samples of one clip.
-
-    The samples were drawn with different seeds; the mean pairwise distance follows
-    Ren et al., Diffusion Motion, 2023. nan for fewer than two samples.
-    """
-    faces = [surface.landmarks_mm(track)[:, :FACE_LANDMARKS] for track in samples]
-    apart = [np.linalg.norm(a - b, axis=-1).mean() for a, b in combinations(faces, 2)]
-    return float(np.mean(apart)) if apart else float("nan")

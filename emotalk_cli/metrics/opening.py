@@ -12,6 +12,7 @@ from emotalk_cli.metrics.base import HIGHER, LOWER, NEITHER, Described, mean_of
 
 MAX_LAG_FRAMES = 15
 MIN_OVERLAP_FRAMES = 8
+LENGTH_UNITS = ("mm", "px")
 FLAT = 1e-6  # a standard deviation, in the curve's unit, below which a curve stands still
 CLOSED_SHARE = 0.2  # of the way from the reference's narrowest to its widest opening
 CLOSURE_SLACK_FRAMES = 2
@@ -32,6 +33,11 @@ class OpeningMetric(Described):
 
     unit: ClassVar[str] = ""
 
+    @classmethod
+    def suits(cls, opening: MouthOpening) -> bool:
+        """Whether the metric can be measured on such a curve."""
+        return cls.unit not in LENGTH_UNITS or cls.unit == opening.unit
+
     def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
         """Value for one pair of curves; nan where it cannot be measured."""
         raise NotImplementedError
@@ -47,6 +53,15 @@ class MouthOpeningDifference(OpeningMetric):
     def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
         apart = np.abs(predicted.values - reference.values)
         return mean_of(apart, predicted.valid & reference.valid)
+
+
+class CropOpeningDifference(MouthOpeningDifference):
+    """Mean absolute difference of the mouth's opening on the aligned crop of 128 px, where there
+    is no track in millimetres.
+    """
+
+    name = "MOD on crop"
+    unit = "px"
 
 
 class LipCorrelation(OpeningMetric):
@@ -145,6 +160,7 @@ OPENING_METRICS: tuple[type[OpeningMetric], ...] = (
     LipAmplitude,
     LipClosure,
     MouthOpeningDifference,
+    CropOpeningDifference,
 )
 
 

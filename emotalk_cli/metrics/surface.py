@@ -26,7 +26,9 @@ LIP_LANDMARKS = (
     *(62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292, 183, 42, 41, 38, 12, 268, 271, 272, 407),
     *(78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 191, 80, 81, 82, 13, 312, 311, 310, 415),
 )
-UPPER_LIP, LOWER_LIP = 13, 14  # inner edge, middle
+# The three middle pairs of points on the inner edges of the lips.
+UPPER_LIP = (82, 13, 312)
+LOWER_LIP = (87, 14, 317)
 
 
 class FaceSurface:
@@ -62,10 +64,12 @@ class FaceSurface:
         return self.geometry.vertices(track.shape, rest) * np.float32(MM_PER_M)
 
     def mouth_opening_mm(self, track: FaceTrack) -> Float:
-        """Distance (T,) in mm between the middles of the inner edges of the lips."""
-        points = self.landmarks_mm(track)
-        gap = points[:, UPPER_LIP] - points[:, LOWER_LIP]
-        return np.asarray(np.linalg.norm(gap, axis=-1), np.float32)
+        """Height (T,) in mm between the inner edges of the lips, below zero where pressed.
+
+        The mean of the three middle pairs of inner-lip landmarks, in the head's own space.
+        """
+        height = self.landmarks_mm(track)[..., 1]
+        return np.asarray((height[:, UPPER_LIP] - height[:, LOWER_LIP]).mean(-1), np.float32)
 
     def _cached(self, kind: str, track: FaceTrack) -> Float:
         key = (kind, id(track))

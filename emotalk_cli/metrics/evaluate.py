@@ -1,0 +1,99 @@
+"""All metrics of one clip: what can be measured on what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from emotalk_cli.metrics.base import Described, TrackMetric
+from emotalk_cli.metrics.geometry import TRACK_METRICS, ExpressionError, group_of
+from emotalk_cli.metrics.landmarks import LANDMARK_METRICS, AlignedLandmarks
+from emotalk_cli.metrics.motion import MOTION_METRICS, Diversity
+from emotalk_cli.metrics.opening import OPENING_METRICS, MouthOpening
+from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
+from emotalk_cli.metrics.surface import FaceSurface
+from emotalk_cli.schema import AudioFeatures, FaceTrack
+
+Wanted = Callable[[str], bool]
+_ALL: tuple[type[Described], ...] = (
+    *OPENING_METRICS,
+    *TRACK_METRICS,
+    *LANDMARK_METRICS,
+    *SPEECH_METRICS,
+    *MOTION_METRICS,
+    BeatAlignment,
+    Diversity,
+)
+METRICS: dict[str, type[Described]] = {metric.name: metric for metric in _ALL}
+EXPRESSION_ERROR = "expression error"  # one for each group of units
+
+
+@dataclass(frozen=True)
+class Value:
+    """One measured number."""
+
+    metric: str
+    value: float
+    unit: str
+    better: str
+
+
+def compare_tracks(
+    predicted: FaceTrack, reference: FaceTrack, surface: FaceSurface, wanted: Wanted
+) -> list[Value]:
+    """Surface, coefficients and head pose of two tracks of one length, rate and shape."""
+    groups = dict.fromkeys(group_of(name) for name in reference.expression_names)
+    errors: list[TrackMetric | ExpressionError] = [ExpressionError(group) for group in groups]
+    metrics = [*(m(surface) for m in TRACK_METRICS), *errors]
+    return [_value(m, m(predicted, reference)) for m in metrics if wanted(m.name)]
+
+
+def compare_landmarks(
+    predicted: AlignedLandmarks, reference: AlignedLandmarks, wanted: Wanted
+) -> list[Value]:
+    """Landmark distances of two aligned sequences of one length and rate."""
+    metrics = [m() for m in LANDMARK_METRICS if wanted(m.name)]
+    return [_value(metric, metric(predicted, reference)) for metric in metrics]
+
+
+def compare_openings(
+    predicted: MouthOpening, reference: MouthOpening, wanted: Wanted
+) -> list[Value]:
+    """Lip metrics of two curves of one length, rate and unit."""
+    metrics = [m() for m in OPENING_METRICS if wanted(m.name) and m.suits(predicted)]
+    return [_value(metric, metric(predicted, reference)) for metric in metrics]
+
+
+def describe_motion(track: FaceTrack, surface: FaceSurface, wanted: Wanted) -> list[Value]:
+    """How one track moves."""
+    metrics = [m(surface) for m in MOTION_METRICS if wanted(m.name)]
+    return [_value(metric, metric(track)) for metric in metrics]
+
+
+def describe_speech(
+    opening: MouthOpening, track: FaceTrack | None, speech: AudioFeatures, wanted: Wanted
+) -> list[Value]:
+    """How one mouth, and the head where there is a track, go with the speech."""
+    values = [_value(m, m()(opening, speech)) for m in SPEECH_METRICS if wanted(m.name)]
+    if track is not None and wanted(BeatAlignment.name):
+        values.append(_value(BeatAlignment, BeatAlignment()(track, speech)))
+    return values
+
+
+def describe_samples(
+    samples: Sequence[FaceTrack], surface: FaceSurface, wanted: Wanted
+) -> list[Value]:
+    """How much the samples of one clip differ."""
+    if not wanted(Diversity.name):
+        return []
+    return [_value(Diversity, Diversity(surface)(samples))]
+
+
+def definition_of(name: str) -> str:
+    """What the metric called `name` measures."""
+    metric = METRICS.get(name, ExpressionError)
+    return metric.definition()
+
+
+def _value(metric: Described | type[Described], value: float) -> Value:
+    return Value(metric.name, value, metric.unit, metric.better)
