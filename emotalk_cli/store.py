@@ -109,6 +109,24 @@ def read(path: Path, kind: type[R]) -> R:
     return record
 
 
+def read_field(path: Path, kind: type[Record], name: str) -> Any:
+    """One field of the record `kind` in the file `path`, unchecked against its other fields."""
+    with _opened(path) as file:
+        if file.attrs.get("record") != kind.kind:
+            raise RecordError(
+                f"{path} holds {file.attrs.get('record')}, not {kind.kind}.",
+                f"`emotalk inspect {path}` says what it is.",
+            )
+        specs = kind.array_specs()
+        if name not in specs:
+            return _read_attributes(file, kind, path)[name]
+        if name in file:
+            return _read_array(file, name, specs[name], path)
+        if name in kind.optional_names():
+            return None
+        raise RecordError(f"{path} lacks the field {name} of {kind.kind}.", _REMAKE)
+
+
 def kind_of(path: Path) -> type[Record]:
     """Which record the file `path` holds."""
     with _opened(path) as file:
