@@ -16,18 +16,30 @@ from emotalk_cli.schema import FaceTrack
 class FaceGeometry(Protocol):
     """What the rooms beside face3d may ask of a linear face model (`face3d.linear_model`)."""
 
-    name: str
-    sha256: str
-    expression_names: tuple[str, ...]
-    triangles: NDArray[np.int32]
-    triangle_parts: NDArray[np.int32]
-    part_names: tuple[str, ...]
-    contours: Mapping[str, NDArray[np.int32]]
-    landmark_triangles: NDArray[np.int32]
-    landmark_barycentric: NDArray[np.float32]
-    eye_centres_m: NDArray[np.float32]
-    eye_radius_m: float
-    iris_radius_m: float
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def expression_names(self) -> tuple[str, ...]: ...
+    @property
+    def triangles(self) -> NDArray[np.int32]: ...
+    @property
+    def triangle_parts(self) -> NDArray[np.int32]: ...
+    @property
+    def part_names(self) -> tuple[str, ...]: ...
+    @property
+    def contours(self) -> Mapping[str, NDArray[np.int32]]: ...
+    @property
+    def landmark_triangles(self) -> NDArray[np.int32]: ...
+    @property
+    def landmark_barycentric(self) -> NDArray[np.float32]: ...
+    @property
+    def eye_centres_m(self) -> NDArray[np.float32]: ...
+    @property
+    def eye_radius_m(self) -> float: ...
+    @property
+    def iris_radius_m(self) -> float: ...
 
     @property
     def lip_units(self) -> tuple[str, ...]:

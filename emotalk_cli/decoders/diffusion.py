@@ -1,0 +1,104 @@
+"""Diffusion over motion: noising for training, few-step sampling with `diffusers` schedulers.
+
+The network predicts x0 (Ramesh et al. 2022; Tevet et al. 2023). Guidance is separate for speech
+and emotion (Brooks et al. 2023, eq. 3). A regression decoder is the same network at the last
+timestep with x = 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from emotalk_cli.decoders.denoiser import Conditions, Denoiser
+from emotalk_cli.errors import EmotalkError
+
+TIMESTEPS = 1000
+SCHEDULE = "squaredcos_cap_v2"
+SAMPLERS = ("dpm", "ddim")
+
+
+def alphas_cumprod() -> Tensor:
+    """Share of signal variance left at each of the TIMESTEPS, (TIMESTEPS,) in 1..0."""
+    alphas: Tensor = _scheduler("ddim").alphas_cumprod
+    return alphas
+
+
+def add_noise(x0: Tensor, noise: Tensor, timestep: Tensor, alphas: Tensor) -> Tensor:
+    """x_t = sqrt(a) x0 + sqrt(1 - a) noise (Ho et al. 2020, eq. 4) for timesteps (B,)."""
+    a = alphas.to(x0.device)[timestep].view(-1, 1, 1)
+    return a.sqrt() * x0 + (1 - a).sqrt() * noise
+
+
+@torch.no_grad()
+def sample(
+    model: Denoiser,
+    conditions: Conditions,
+    noise: Tensor,
+    *,
+    mode: str,
+    steps: int,
+    speech_guidance: float,
+    emotion_guidance: float,
+    sampler: str = "dpm",
+) -> Tensor:
+    """Draw motion x0 (B, T, D) from `noise` of that shape; one evaluation if mode is regression.
+
+    guided = f(-,-) + ws (f(s,-) - f(-,-)) + we (f(s,e) - f(s,-)); parts with weight 0 are not
+    computed, so that ws = we = 1 costs one evaluation a step.
+    """
+    weights = {
+        (0.0, 0.0): 1 - speech_guidance,
+        (1.0, 0.0): speech_guidance - emotion_guidance,
+        (1.0, 1.0): emotion_guidance,
+    }
+    branches = [(torch.tensor(keep), w) for keep, w in weights.items() if abs(w) > 1e-6]
+    told = _repeat(conditions, [keep for keep, _ in branches])
+    code = model.encode(told)
+    batch = noise.shape[0]
+
+    def guided(x: Tensor, timestep: int) -> Tensor:
+        moment = torch.full((batch * len(branches),), timestep, device=x.device)
+        parts = model(x.repeat(len(branches), 1, 1), moment, told, code).chunk(len(branches))
+        return torch.stack([w * part for (_, w), part in zip(branches, parts, strict=True)]).sum(0)
+
+    if mode == "regression":
+        return guided(torch.zeros_like(noise), TIMESTEPS - 1)
+    scheduler = _scheduler(sampler)
+    scheduler.set_timesteps(steps)
+    x = noise
+    for timestep in scheduler.timesteps:
+        x = scheduler.step(guided(x, int(timestep)), timestep, x).prev_sample
+    return x
+
+
+def _repeat(conditions: Conditions, keeps: list[Tensor]) -> Conditions:
+    """The conditions once per guidance branch, along the batch."""
+    n, batch = len(keeps), conditions.known.shape[0]
+    return dataclasses.replace(
+        conditions,
+        values={name: value.repeat(n, 1, 1) for name, value in conditions.values.items()},
+        past=conditions.past.repeat(n, 1, 1),
+        known=conditions.known.repeat(n, 1, 1),
+        keep=torch.cat([keep.expand(batch, 2) for keep in keeps]).to(conditions.known.device),
+    )
+
+
+def _scheduler(sampler: str) -> Any:
+    if sampler not in SAMPLERS:
+        raise EmotalkError(f"There is no sampler '{sampler}'.", f"Known: {', '.join(SAMPLERS)}.")
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+
+    common: dict[str, Any] = {
+        "num_train_timesteps": TIMESTEPS,
+        "beta_schedule": SCHEDULE,
+        "prediction_type": "sample",
+        "timestep_spacing": "trailing",
+    }
+    if sampler == "ddim":
+        return DDIMScheduler(**common, clip_sample=False, rescale_betas_zero_snr=False)
+    return DPMSolverMultistepScheduler(**common, algorithm_type="dpmsolver++", solver_order=2)

@@ -1,0 +1,175 @@
+"""One training run from folders of records to a checkpoint with its card."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli import __version__
+from emotalk_cli.decoders.card import write_card
+from emotalk_cli.decoders.checkpoint import CONFIG, read_spec
+from emotalk_cli.decoders.config import TrainConfig
+from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
+from emotalk_cli.decoders.groups import output_names
+from emotalk_cli.decoders.losses import MotionLoss
+from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
+from emotalk_cli.decoders.spec import Spec
+from emotalk_cli.decoders.training import LAST, STATE_JSON, Trainer
+from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
+from emotalk_cli.errors import EmotalkError, StaleOutputError
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.progress import Progress
+from emotalk_cli.store import SUFFIX, sha256_of
+
+Float = NDArray[np.float32]
+
+
+def train(
+    group: str,
+    tracks: Path,
+    audio: Path,
+    out: Path,
+    *,
+    model: FaceGeometry,
+    config: TrainConfig,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+    progress: Progress,
+) -> Path:
+    """Train the decoder of a group; `model` is the face model of the tracks.
+
+    Returns `out`, the checkpoint. A finished one made with the same options from the same
+    records is left alone; raises StaleOutputError where another stands in its place.
+    """
+    made_by = _made_by(group, tracks, audio, config, seed)
+    if _is_finished(out, made_by, resume=resume, overwrite=overwrite):
+        progress.note(f"{out} is finished already.")
+        return out
+    records = read_records(tracks, audio, progress)
+    _check_model(model, records.facts)
+    shape = np.zeros(len(next(iter(records.tracks.values())).shape), np.float32)
+    mouth = mouth_of(model, shape)
+    takes = make_takes(records, group, mouth)
+    training, validation = split(takes, config)
+    spec = make_spec(group, records.facts, mouth, training, config)
+    progress.note(f"{len(training)} clips to learn from, {len(validation)} held out.")
+    trainer = Trainer(
+        spec,
+        config,
+        MotionLoss(spec, config.losses, lip_basis(model, shape)),
+        Windows(training, spec, config),
+        Windows(training[:1] if config.overfit else validation, spec, config),
+        out,
+        seed=seed,
+        made_by=made_by,
+    )
+    figures = trainer.run(progress, resume=resume)
+    if trainer.is_main:
+        write_card(out, spec, config, records.facts, len(training), len(validation), figures)
+    return out
+
+
+def make_spec(
+    group: str, facts: Facts, mouth: Mouth, training: Sequence[Take], config: TrainConfig
+) -> Spec:
+    """The specification of a decoder for these records, with statistics of what it learns from."""
+    others = tuple(name for name in facts.expression_names if name not in mouth.units)
+    hears = group != "emo"
+    width = len(facts.speech_names) if hears else 0
+    speech_mean, speech_scale = np.zeros(0, np.float32), np.ones(0, np.float32)
+    if width:
+        rows = [heard.speech for take in training for heard in take.heard]
+        speech_mean, speech_scale = statistics(rows, SPEECH_SCALE_FLOOR)
+    mean, scale = statistics([take.target for take in training], SCALE_FLOOR)
+    return Spec(
+        group=group,
+        mode=config.mode,
+        face_model=facts.face_model,
+        face_model_sha256=facts.face_model_sha256,
+        expression_names=facts.expression_names,
+        lip_units=mouth.units,
+        opening_m=mouth.opening_m,
+        rest_m=mouth.rest_m,
+        fps=facts.fps,
+        encoder=facts.encoder,
+        speech_names=facts.speech_names if hears else (),
+        speech_mean=_floats(speech_mean),
+        speech_scale=_floats(speech_scale),
+        speech_rate_hz=facts.rate_hz,
+        outputs=tuple(output_names(group, mouth.units, others)),
+        output_mean=_floats(mean),
+        output_scale=_floats(scale),
+        network=config.network,
+    )
+
+
+def _floats(values: Float) -> tuple[float, ...]:
+    return tuple(round(float(value), 7) for value in values)
+
+
+def _made_by(
+    group: str, tracks: Path, audio: Path, config: TrainConfig, seed: int
+) -> dict[str, Any]:
+    return {
+        "stage": f"train-{group}",
+        "version": __version__,
+        "options": _jsonable(dataclasses.asdict(config)),
+        "seed": seed,
+        "inputs": {"tracks": _digest(tracks), "audio": _digest(audio)},
+    }
+
+
+def _jsonable(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _digest(folder: Path) -> str:
+    """One sha256 over the names and contents of all records of a folder."""
+    if not folder.is_dir():
+        raise EmotalkError(f"There is no folder {folder}.", "Check the path.")
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_finished(out: Path, made_by: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
+    """Whether `out` holds this very run, finished; raises where it holds something else."""
+    if overwrite or not (out / CONFIG).is_file():
+        return False
+    before = read_spec(out)[1]
+    if before == made_by:
+        import json
+
+        path = out / LAST / STATE_JSON
+        state = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not path.is_file() or state.get("step") == made_by["options"]["steps"]:
+            return True
+        if resume:
+            return False
+        raise StaleOutputError(
+            f"{out} holds a run that was stopped at step {state.get('step')}.",
+            "Add --resume to go on, or --overwrite to begin again.",
+        )
+    differing = [key for key in made_by if made_by[key] != before.get(key)]
+    raise StaleOutputError(
+        f"{out} holds a checkpoint that was made otherwise (differs: {', '.join(differing)}).",
+        "Add --overwrite to train again, or choose another output folder.",
+    )
+
+
+def _check_model(model: FaceGeometry, facts: Facts) -> None:
+    if model.sha256 != facts.face_model_sha256:
+        raise EmotalkError(
+            f"The tracks were made with another version of the face model '{facts.face_model}'.",
+            "Run `emotalk fit-3dmm` again.",
+        )

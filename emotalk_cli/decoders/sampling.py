@@ -1,0 +1,249 @@
+"""Sampling: speech and emotion -> motion, window after window, in constant memory.
+
+A window has `context` frames of the past that are given, then new frames; its last `lookahead`
+frames are only there so that those before them know their future, and are made again by the next
+window from the same noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emotalk_cli.decoders import diffusion, groups
+from emotalk_cli.decoders.checkpoint import Decoder
+from emotalk_cli.decoders.conditions import Heard, emotion_input, hear, stacked
+from emotalk_cli.decoders.denoiser import Conditions, input_sizes
+from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
+from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.spec import check_pair
+from emotalk_cli.decoders.windows import normalised_speech
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import AudioFeatures
+
+Float = NDArray[np.float32]
+
+LIP_STREAM, FACE_STREAM = 1, 2
+"""Numbers that keep the noise of the two decoders apart under one seed."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How motion is drawn; None takes what the checkpoint recommends."""
+
+    seed: int = 0
+    steps: int | None = None
+    speech_guidance: float | None = None
+    emotion_guidance: float | None = None
+    sampler: str = "dpm"
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The whole recording as a decoder is told it; weights (T, 8) at the decoder's rate."""
+
+    heard: Heard
+    emotion: Float
+    frames: int
+
+
+def sample_motion(
+    lip: Decoder,
+    emo: Decoder | None,
+    features: AudioFeatures,
+    emotion_weights: Float,
+    *,
+    frames: int,
+    fps: float,
+    draw: Draw | None = None,
+    mouth: Mouth | None = None,
+) -> Motion:
+    """Speech and emotion weights (T, 8) in 0..1 at `fps` -> motion of `frames` frames at `fps`.
+
+    `lip` may be a single decoder, which needs no `emo`; without `emo` the face beside the lips
+    rests. `mouth` is the person's own (default: the mean face's), so that lips close on it.
+    """
+    rate = lip.spec.fps
+    needed = max(1, math.ceil((frames - 1) * rate / fps) + 1)
+    at = np.arange(needed) * fps / rate
+    weights = resample(np.asarray(emotion_weights, np.float32), at)
+    chunks = list(stream_motion(lip, emo, features, weights, frames=needed, draw=draw, mouth=mouth))
+    expression = np.concatenate([chunk.expression for chunk in chunks])
+    pose = np.concatenate([chunk.head_pose_delta for chunk in chunks])
+    if rate != fps:
+        times = np.arange(frames) * rate / fps
+        expression, pose = resample(expression, times), resample(pose, times)
+    return Motion(expression[:frames], pose[:frames])
+
+
+def stream_motion(
+    lip: Decoder,
+    emo: Decoder | None,
+    features: AudioFeatures,
+    emotion_weights: Float,
+    *,
+    frames: int,
+    draw: Draw | None = None,
+    mouth: Mouth | None = None,
+) -> Iterator[Motion]:
+    """Like `sample_motion` at the decoders' own frame rate, window by window."""
+    draw = draw or Draw()
+    _check(lip, emo, features)
+    told = _Told(hear(features), emotion_input(emotion_weights), frames)
+    if lip.spec.group == "single":
+        for made, _ in _windows(lip, told, draw, FACE_STREAM):
+            others, pose = groups.face_of(lip.spec, made)
+            shape = groups.mouth_of_single(lip.spec, made)
+            yield Motion(groups.whole_face(lip.spec, shape, others), pose)
+        return
+    lips = _Stream(lip, told, draw, LIP_STREAM)
+    face = _Stream(emo, told, draw, FACE_STREAM) if emo else None
+    while not lips.done:
+        if face and emo:
+            made, ahead = face.advance(None)
+            others, pose = groups.face_of(emo.spec, made)
+            colour = groups.colour_of(emo.spec, np.concatenate([made, ahead]))
+        else:
+            length = lips.next_length()
+            others = np.zeros((length[0], len(lip.spec.other_units)), np.float32)
+            pose = np.zeros((length[0], len(POSE_NAMES)), np.float32)
+            colour = np.zeros((sum(length), len(lip.spec.lip_units)), np.float32)
+        spoken, _ = lips.advance(colour)
+        shape = compose(spoken, colour[: len(spoken)], mouth or lip.spec.mouth)
+        yield Motion(groups.whole_face(lip.spec, shape, others), pose)
+
+
+def _windows(
+    decoder: Decoder, told: _Told, draw: Draw, number: int
+) -> Iterator[tuple[Float, Float]]:
+    stream = _Stream(decoder, told, draw, number)
+    while not stream.done:
+        yield stream.advance(None)
+
+
+class _Stream:
+    """One decoder going through one recording."""
+
+    def __init__(self, decoder: Decoder, told: _Told, draw: Draw, number: int) -> None:
+        self._decoder, self._told, self._draw = decoder, told, draw
+        spec = decoder.spec
+        self._names = input_sizes(spec)
+        self._device = next(decoder.model.parameters()).device
+        self._generator = torch.Generator().manual_seed(draw.seed * 4 + number)
+        self._noise = torch.zeros(0, len(spec.outputs))
+        self._past: Float = np.zeros((0, len(spec.outputs)), np.float32)
+        self._past_colour: Float = np.zeros((0, len(spec.lip_units)), np.float32)
+        self._first = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether all frames are made."""
+        return self._first >= self._told.frames
+
+    def next_length(self) -> tuple[int, int]:
+        """Frames that the next window keeps, and makes beyond them."""
+        spec = self._decoder.spec
+        new = spec.window - spec.context - spec.lookahead
+        kept = min(new, self._told.frames - self._first)
+        return kept, spec.lookahead
+
+    def advance(self, colour: Float | None) -> tuple[Float, Float]:
+        """Make the next window: frames kept (n, D) and provisional ones after them (m, D).
+
+        `colour` (n + m, L) is the emotion's mouth for those frames, for a lip decoder.
+        """
+        spec, draw = self._decoder.spec, self._draw
+        kept, ahead = self.next_length()
+        conditions = self._conditions(kept + ahead, colour)
+        x = diffusion.sample(
+            self._decoder.model,
+            conditions,
+            self._window_noise(kept + ahead),
+            mode=spec.mode,
+            steps=draw.steps or spec.steps,
+            speech_guidance=_given(draw.speech_guidance, spec.speech_guidance),
+            emotion_guidance=_given(draw.emotion_guidance, spec.emotion_guidance),
+            sampler=draw.sampler,
+        )
+        new = x[0, len(self._past) :].cpu().numpy()
+        self._past = np.concatenate([self._past, new[:kept]])[-spec.context :]
+        if colour is not None:
+            self._past_colour = np.concatenate([self._past_colour, colour[:kept]])[-spec.context :]
+        self._first += kept
+        natural = new * np.asarray(spec.output_scale) + np.asarray(spec.output_mean)
+        result = natural.astype(np.float32)
+        return result[:kept], result[kept:]
+
+    def _window_noise(self, new: int) -> Tensor:
+        """Noise (1, T, D) of a window; what the last one made provisionally keeps its noise."""
+        spec = self._decoder.spec
+        fresh = torch.randn((new - len(self._noise), len(spec.outputs)), generator=self._generator)
+        noise = torch.cat([self._noise, fresh])
+        self._noise = noise[new - spec.lookahead :]
+        past = torch.zeros(len(self._past), len(spec.outputs))
+        return torch.cat([past, noise])[None].to(self._device)
+
+    def _conditions(self, new: int, colour: Float | None) -> Conditions:
+        spec, told = self._decoder.spec, self._told
+        given = len(self._past)
+        at = np.arange(self._first - given, self._first + new)
+        times = at / spec.fps
+        values: dict[str, Float] = {
+            "prosody": resample(told.heard.prosody, times * told.heard.rate_hz),
+            "emotion": told.emotion[np.clip(at, 0, len(told.emotion) - 1)],
+        }
+        if spec.hears_speech:
+            rows = stacked(told.heard.speech, told.heard.rate_hz, times, spec.substeps)
+            wide = np.tile(np.asarray(spec.speech_mean), spec.substeps)
+            values["speech"] = normalised_speech(spec, rows.reshape(-1, len(spec.speech_mean)))
+            values["speech"] = values["speech"].reshape(len(at), len(wide))
+        if colour is not None:
+            values["colour"] = np.concatenate(
+                [self._past_colour[-given:] if given else self._past_colour[:0], colour]
+            )
+        past = np.zeros((len(at), len(spec.outputs)), np.float32)
+        past[:given] = self._past
+        known = np.zeros((len(at), 1), np.float32)
+        known[:given] = 1
+
+        def batched(rows: Float) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(rows))[None].to(self._device)
+
+        return Conditions(
+            values={name: batched(values[name]) for name in self._names},
+            past=batched(past),
+            known=batched(known),
+            keep=torch.ones(1, 2, device=self._device),
+        )
+
+
+def _check(lip: Decoder, emo: Decoder | None, features: AudioFeatures) -> None:
+    if lip.spec.group == "single":
+        if emo is not None:
+            raise EmotalkError(
+                "A single decoder moves the whole face; it takes no emotion decoder beside it.",
+                "Leave out --emo-decoder.",
+            )
+    elif emo is not None:
+        check_pair(lip.spec, emo.spec)
+    elif lip.spec.group != "lip":
+        raise EmotalkError(
+            f"This is a decoder of the group '{lip.spec.group}', not of the lips.",
+            "Give the folder that `emotalk train-lip` or `train-single` wrote.",
+        )
+    if features.encoder != lip.spec.encoder:
+        raise EmotalkError(
+            f"The speech features are of '{features.encoder}', the decoder was trained with "
+            f"'{lip.spec.encoder}'.",
+            f"Use `--encoder {lip.spec.encoder}`, or a decoder trained with the other one.",
+        )
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value

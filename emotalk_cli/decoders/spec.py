@@ -1,0 +1,153 @@
+"""What a decoder predicts and from what: written into its checkpoint, checked before use."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.errors import EmotalkError
+
+SPEC_VERSION = 1
+GROUPS = ("lip", "emo", "single")
+CONTEXT = 10
+"""Frames of the past that a window is given (DiffPoseTalk)."""
+LOOKAHEAD = 10
+"""Frames at the end of a window that are made and thrown away, so that none lacks its future."""
+WINDOW = 100
+"""Frames made at once, past and thrown away included."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Size of the denoiser: `hidden` channels, `blocks` convolutions over time each."""
+
+    hidden: int = 160
+    encoder_blocks: int = 3
+    denoiser_blocks: int = 4
+    kernel: int = 5
+    input_dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Everything that must fit before a decoder may be used.
+
+    `outputs` names the D predicted channels: units, `colour:UNIT` and head pose. `output_mean`
+    and `output_scale` (D) undo the normalisation; `speech_mean` and `speech_scale` (C) are those
+    of the speech columns `speech_names`. `opening_m` (L) and `rest_m` are the mouth of the face
+    model (see `mouth.Mouth`).
+    """
+
+    group: str
+    mode: str
+    face_model: str
+    face_model_sha256: str
+    expression_names: tuple[str, ...]
+    lip_units: tuple[str, ...]
+    opening_m: tuple[float, ...]
+    rest_m: float
+    fps: float
+    encoder: str
+    speech_names: tuple[str, ...]
+    speech_mean: tuple[float, ...]
+    speech_scale: tuple[float, ...]
+    speech_rate_hz: float
+    outputs: tuple[str, ...]
+    output_mean: tuple[float, ...]
+    output_scale: tuple[float, ...]
+    network: Network
+    steps: int = 8
+    speech_guidance: float = 1.0
+    emotion_guidance: float = 1.0
+    window: int = WINDOW
+    context: int = CONTEXT
+    lookahead: int = LOOKAHEAD
+    version: int = SPEC_VERSION
+
+    @property
+    def mouth(self) -> Mouth:
+        """The mouth that the decoder was trained on."""
+        return Mouth(self.lip_units, self.opening_m, self.rest_m)
+
+    @property
+    def other_units(self) -> tuple[str, ...]:
+        """All units that are not the lips'."""
+        return tuple(name for name in self.expression_names if name not in self.lip_units)
+
+    @property
+    def substeps(self) -> int:
+        """Rows of speech per video frame."""
+        return max(1, round(self.speech_rate_hz / self.fps))
+
+    @property
+    def hears_speech(self) -> bool:
+        """Whether the decoder is given the phones, not the melody alone."""
+        return self.group != "emo"
+
+
+def as_json(spec: Spec) -> dict[str, Any]:
+    """The specification as JSON types."""
+    return dataclasses.asdict(spec)
+
+
+def from_json(values: Any, where: str) -> Spec:
+    """JSON of a `config.json` -> Spec; raises EmotalkError naming what is wrong with it."""
+    fields = {field.name for field in dataclasses.fields(Spec)}
+    if not isinstance(values, dict) or set(values) != fields:
+        found = set(values) if isinstance(values, dict) else set()
+        wrong = ", ".join(sorted(fields ^ found)[:4])
+        raise EmotalkError(
+            f"{where} does not describe a decoder of this version (differs: {wrong}).",
+            "Train it again, or use the emotalk version that wrote it.",
+        )
+    try:
+        network = Network(**values["network"])
+        lists: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        spec = Spec(**{**lists, "network": network})
+        _check(spec)
+    except (TypeError, ValueError) as error:
+        raise EmotalkError(f"{where} is damaged: {error}.", "Fetch or train it again.") from error
+    return spec
+
+
+def check_pair(lip: Spec, emo: Spec) -> None:
+    """Raise EmotalkError unless the two decoders can drive one face together."""
+    if lip.group != "lip" or emo.group != "emo":
+        raise EmotalkError(
+            f"A lip and an emotion decoder are needed, but these are '{lip.group}' and "
+            f"'{emo.group}'.",
+            "Give --lip-decoder a folder of `train-lip`, --emo-decoder one of `train-emo`.",
+        )
+    same = ("face_model", "face_model_sha256", "expression_names", "lip_units", "fps")
+    for name in (*same, "window", "context", "lookahead"):
+        if getattr(lip, name) != getattr(emo, name):
+            raise EmotalkError(
+                f"The two decoders do not fit: {name} is {_short(getattr(lip, name))} for the "
+                f"lips and {_short(getattr(emo, name))} for the emotion.",
+                "Train both on the same tracks and audio features.",
+            )
+
+
+def _check(spec: Spec) -> None:
+    if spec.group not in GROUPS or spec.mode not in ("diffusion", "regression"):
+        raise ValueError(f"group '{spec.group}', mode '{spec.mode}'")
+    sizes = {
+        "outputs": len(spec.outputs) == len(spec.output_mean) == len(spec.output_scale),
+        "speech": len(spec.speech_names) == len(spec.speech_mean) == len(spec.speech_scale),
+        "lip_units": len(spec.lip_units) == len(spec.opening_m),
+        "fps": spec.fps > 0 and spec.speech_rate_hz > 0,
+        "window": spec.window > spec.context + spec.lookahead > 0,
+    }
+    for name, fits in sizes.items():
+        if not fits:
+            raise ValueError(f"{name} does not fit")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else text[:36] + "..."

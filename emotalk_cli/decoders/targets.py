@@ -1,0 +1,72 @@
+"""What of a track the decoders learn to make: a speaker's motion, taken apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.decoders.motion import decompose, pose_delta
+from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.schema import FaceTrack
+
+Float = NDArray[np.float32]
+
+NEUTRAL_LABELS = ("", "neutral")
+CLOSED_SHARE = 0.15
+"""The lips of a speaker rest in so large a share of the frames, those with the smallest gap."""
+REST_QUANTILE = 0.3
+
+
+@dataclass(frozen=True)
+class Parts:
+    """One track taken apart: mouth (T, L), articulation (T, L), colour (T, L), others (T, O),
+    head pose delta (T, 6) rad and m, valid (T).
+    """
+
+    mouth: Float
+    articulation: Float
+    colour: Float
+    others: Float
+    head_pose: Float
+    valid: NDArray[np.bool_]
+
+
+def take_apart(track: FaceTrack, mouth: Mouth, other_units: Sequence[str], neutral: Float) -> Parts:
+    """Split a track by what the decoders predict; `neutral` (E,) is the speaker's resting face."""
+    names = track.expression_names
+    lips = [names.index(name) for name in mouth.units]
+    others = [names.index(name) for name in other_units]
+    emotional = track.labels.emotion not in NEUTRAL_LABELS
+    articulation, colour = decompose(
+        track.expression[:, lips], neutral[lips], mouth.units, track.fps, emotional=emotional
+    )
+    return Parts(
+        mouth=np.clip(track.expression[:, lips] - neutral[lips], 0.0, 1.0),
+        articulation=articulation,
+        colour=colour,
+        others=np.clip(track.expression[:, others] - neutral[others], 0.0, 1.0),
+        head_pose=pose_delta(track.head_pose, track.valid),
+        valid=track.valid,
+    )
+
+
+def speaker_neutral(tracks: Sequence[FaceTrack], mouth: Mouth) -> Float:
+    """The resting face (E,) of one speaker, from clips without emotion; zeros if there are none.
+
+    Lips: their mean over the frames with the smallest inner-lip gap, so that they rest together.
+    Other units: a low quantile, below blinks and raised brows.
+    """
+    rows = [t.expression[t.valid] for t in tracks if t.labels.emotion in NEUTRAL_LABELS]
+    names = tracks[0].expression_names
+    if not rows or not sum(map(len, rows)):
+        return np.zeros(len(names), np.float32)
+    frames = np.concatenate(rows)
+    neutral: Float = np.quantile(frames, REST_QUANTILE, axis=0).astype(np.float32)
+    lips = [names.index(name) for name in mouth.units]
+    gap = mouth.gap(frames[:, lips])
+    closed = gap <= np.quantile(gap, CLOSED_SHARE)
+    neutral[lips] = frames[closed][:, lips].mean(axis=0)
+    return neutral

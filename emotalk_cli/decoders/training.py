@@ -1,0 +1,328 @@
+"""The training loop of all decoders: any number of processes, exact resume, EMA.
+
+Every batch is a function of seed and step alone, and the learning rate of the step, so that a
+run continued from its last checkpoint is the run that was never broken (exactly, on the CPU).
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emotalk_cli.decoders import diffusion
+from emotalk_cli.decoders.checkpoint import (
+    load_tensors,
+    save_decoder,
+    save_tensors,
+    write_text,
+)
+from emotalk_cli.decoders.config import TrainConfig
+from emotalk_cli.decoders.denoiser import Conditions, Denoiser, build
+from emotalk_cli.decoders.journal import Journal
+from emotalk_cli.decoders.losses import MotionLoss
+from emotalk_cli.decoders.spec import Spec
+from emotalk_cli.decoders.windows import Batch, Windows
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress
+
+LAST = "last"
+STATE = "state.safetensors"
+STATE_JSON = "state.json"
+METRICS = "metrics.csv"
+VALIDATION_BATCH = 32
+VALIDATION_SEED = 1
+VALIDATION_LEVELS = 4
+"""Each validation window is scored at so many evenly spread noise levels."""
+
+
+@dataclass
+class _State:
+    """What changes while training runs."""
+
+    step: int = 0
+    best: float = math.inf
+    since_best: int = 0
+    loss: float = math.nan
+
+
+class Trainer:
+    """Trains one decoder and keeps its checkpoints in `out`: the best there, the last in last/."""
+
+    def __init__(
+        self,
+        spec: Spec,
+        config: TrainConfig,
+        loss: MotionLoss,
+        training: Windows,
+        validation: Windows,
+        out: Path,
+        *,
+        seed: int,
+        made_by: Mapping[str, Any],
+    ) -> None:
+        from accelerate import Accelerator
+
+        self.spec, self.config, self.out, self.seed = spec, config, out, seed
+        self._training, self._validation, self._made_by = training, validation, made_by
+        self._accelerator = Accelerator(mixed_precision=config.precision)
+        torch.manual_seed(seed)
+        model = build(spec)
+        self._ema = copy.deepcopy(model).requires_grad_(False).to(self._accelerator.device).eval()
+        optimizer = torch.optim.AdamW(
+            model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
+        self._loss = loss.to(self._accelerator.device)
+        self._alphas = diffusion.alphas_cumprod()
+        self._state = _State()
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes the files."""
+        return bool(self._accelerator.is_main_process)
+
+    def run(self, progress: Progress, *, resume: bool = False) -> dict[str, float]:
+        """Train to the configured number of steps; the figures of the best checkpoint."""
+        if resume and (self.out / LAST / STATE_JSON).is_file():
+            self._restore()
+            progress.note(f"Going on after step {self._state.step}.")
+        journal = Journal(self.out / METRICS, self._state.step, self._accelerator.is_main_process)
+        progress.task("Training", self.config.steps)
+        progress.advance(self._state.step)
+        began = time.monotonic()
+        figures: dict[str, float] = {}
+        try:
+            while self._state.step < self.config.steps and not self._patience_is_out():
+                row = self._step()
+                progress.advance()
+                if self._state.step % self.config.log_every == 0:
+                    journal.add(self._state.step, {**row, "seconds": time.monotonic() - began})
+                if self._is_time_to_validate():
+                    figures = self._validate_and_save(figures)
+                    journal.add(self._state.step, figures)
+                    progress.note(self._summary(row, figures))
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise EmotalkError(
+                f"The memory is too small for batches of {self.config.batch_size} windows.",
+                "Set a smaller batch_size in the config and run again with --resume.",
+            ) from error
+        return {"steps": float(self._state.step), "validation": self._state.best, **figures}
+
+    def _step(self) -> dict[str, float]:
+        """One step of gradient descent; its loss terms, averaged over all processes' frames."""
+        step, config = self._state.step, self.config
+        batch, offset = self._my_batch(step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate(step)
+        generator = torch.Generator().manual_seed(_mix(self.seed, step))
+        noise, timestep = self._noise(batch, offset, generator)
+        torch.manual_seed(_mix(self.seed, step, self._accelerator.process_index))
+        batch = _moved(batch, self._accelerator.device)
+        self._model.train()
+        terms = self._terms(self._model, batch, noise, timestep)
+        frames = self._accelerator.reduce(batch.mask.sum(), "mean")
+        loss = torch.stack(list(terms.values())).sum() / frames
+        self._optimizer.zero_grad()
+        self._accelerator.backward(loss)
+        norm = self._accelerator.clip_grad_norm_(self._model.parameters(), config.gradient_clip)
+        means = {
+            name: float(self._accelerator.reduce(value.detach() / frames, "mean"))
+            for name, value in terms.items()
+        }
+        total = sum(means.values())
+        if not math.isfinite(total) or not math.isfinite(float(norm)):
+            raise EmotalkError(
+                f"The loss is no number any more at step {step}; the checkpoint in "
+                f"{self.out / LAST} is the last good one.",
+                "Go on from it with --resume and a smaller learning_rate.",
+            )
+        self._optimizer.step()
+        self._follow()
+        self._state.step, self._state.loss = step + 1, total
+        return {"loss": total, **means, "learning_rate": self._learning_rate(step)}
+
+    def _my_batch(self, step: int) -> tuple[Batch, int]:
+        """The windows of the step that are this process's share, and the number of the first."""
+        plan = self._training.plan(step, self.seed)
+        frames = self._training.frames(plan)
+        processes = self._accelerator.num_processes
+        share = max(1, len(plan) // processes)
+        offset = self._accelerator.process_index * share
+        mine = plan[offset : offset + share]
+        return self._training.cut(mine, frames, (self.seed, step, offset)), offset
+
+    def _noise(
+        self, batch: Batch, offset: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Noise and timesteps of this share, drawn for the whole batch on every process."""
+        size = self.config.batch_size
+        noise = torch.randn((size, *batch.x0.shape[1:]), generator=generator)
+        timestep = torch.randint(0, diffusion.TIMESTEPS, (size,), generator=generator)
+        part = slice(offset, offset + len(batch.x0))
+        return noise[part], timestep[part]
+
+    def _terms(
+        self, model: Any, batch: Batch, noise: Tensor, timestep: Tensor
+    ) -> dict[str, Tensor]:
+        noise, timestep = noise.to(batch.x0.device), timestep.to(batch.x0.device)
+        if self.config.mode == "regression":
+            x, timestep = (
+                torch.zeros_like(noise),
+                torch.full_like(timestep, diffusion.TIMESTEPS - 1),
+            )
+        else:
+            x = diffusion.add_noise(batch.x0, noise, timestep, self._alphas)
+        return self._loss.terms(model(x, timestep, batch.conditions), batch.x0, batch.mask)
+
+    def _learning_rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to 2 % of the peak."""
+        warm = min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.config.steps)))
+        return self.config.learning_rate * warm * (0.02 + 0.98 * fall)
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Exponential moving average of the weights, faster at the start."""
+        step = self._state.step
+        decay = min(self.config.ema_decay, (1 + step) / (10 + step))
+        live = self._accelerator.unwrap_model(self._model)
+        for kept, new in zip(self._ema.parameters(), live.parameters(), strict=True):
+            kept.lerp_(new.detach(), 1 - decay)
+
+    def _is_time_to_validate(self) -> bool:
+        step = self._state.step
+        return step % self.config.validate_every == 0 or step == self.config.steps
+
+    def _patience_is_out(self) -> bool:
+        return 0 < self.config.patience <= self._state.since_best
+
+    def _validate_and_save(self, before: dict[str, float]) -> dict[str, float]:
+        """Score the averaged weights on held-out windows; keep the best and the last."""
+        figures = validate(
+            self._ema, self._validation, self._loss, self.spec, self._alphas, self.config
+        )
+        better = figures["validation"] < self._state.best
+        if better:
+            self._state.best, self._state.since_best = figures["validation"], 0
+        else:
+            self._state.since_best += 1
+        if self._accelerator.is_main_process:
+            if better:
+                save_decoder(self.out, self.spec, self._ema.state_dict(), self._made_by)
+            self._save_last()
+        self._accelerator.wait_for_everyone()
+        return figures if better or not before else before
+
+    def _save_last(self) -> None:
+        live: Denoiser = self._accelerator.unwrap_model(self._model)
+        tensors = {f"model.{k}": v for k, v in live.state_dict().items()}
+        tensors |= {f"ema.{k}": v for k, v in self._ema.state_dict().items()}
+        for index, moments in self._optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
+        kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_tensors(self.out / LAST / STATE, kept)
+        save_decoder(self.out / LAST, self.spec, self._ema.state_dict(), self._made_by)
+        state = {"step": self._state.step, "best": self._state.best}
+        write_text(
+            self.out / LAST / STATE_JSON,
+            json.dumps({**state, "since_best": self._state.since_best}),
+        )
+
+    def _restore(self) -> None:
+        tensors = load_tensors(self.out / LAST / STATE)
+        values = json.loads((self.out / LAST / STATE_JSON).read_text(encoding="utf-8"))
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+
+        self._accelerator.unwrap_model(self._model).load_state_dict(part("model."))
+        self._ema.load_state_dict(part("ema."))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in part("adam.").items():
+            index, _, name = key.partition(".")
+            moments.setdefault(int(index), {})[name] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self._state = _State(int(values["step"]), float(values["best"]), int(values["since_best"]))
+
+    def _summary(self, row: Mapping[str, float], figures: Mapping[str, float]) -> str:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        return f"Step {self._state.step}: loss {row['loss']:.4g}; {shown}"
+
+
+@torch.no_grad()
+def validate(
+    model: Denoiser,
+    windows: Windows,
+    loss: MotionLoss,
+    spec: Spec,
+    alphas: Tensor,
+    config: TrainConfig,
+) -> dict[str, float]:
+    """Loss over held-out windows at fixed noise; for lips also r of their opening when sampled."""
+    device = next(model.parameters()).device
+    total = frames = 0.0
+    correlations: list[float] = []
+    for first in range(0, len(windows), VALIDATION_BATCH):
+        plan = windows.whole(first, VALIDATION_BATCH)
+        batch = _moved(windows.cut(plan, windows.frames(plan), (VALIDATION_SEED, first)), device)
+        generator = torch.Generator().manual_seed(_mix(VALIDATION_SEED, first))
+        noise = torch.randn(batch.x0.shape, generator=generator).to(device)
+        for level in range(VALIDATION_LEVELS):
+            timestep = (level * 2 + 1) * diffusion.TIMESTEPS // (2 * VALIDATION_LEVELS)
+            moment = torch.full((len(noise),), timestep, device=device)
+            if config.mode == "regression":
+                moment, x = torch.full_like(moment, diffusion.TIMESTEPS - 1), noise * 0
+            else:
+                x = diffusion.add_noise(batch.x0, noise, moment, alphas)
+            terms = loss.terms(model(x, moment, batch.conditions), batch.x0, batch.mask)
+            total += float(torch.stack(list(terms.values())).sum())
+            frames += float(batch.mask.sum())
+        if spec.group != "emo":
+            correlations += _opening_r(model, batch, noise, loss, spec)
+    figures = {"validation": total / max(frames, 1.0)}
+    if correlations:
+        figures["opening_r"] = float(np.mean(correlations))
+    return figures
+
+
+def _opening_r(
+    model: Denoiser, batch: Batch, noise: Tensor, loss: MotionLoss, spec: Spec
+) -> list[float]:
+    """Pearson r of the lip opening of each sampled window with the true one."""
+    made = diffusion.sample(
+        model, batch.conditions, noise, mode=spec.mode, steps=spec.steps,
+        speech_guidance=1.0, emotion_guidance=1.0,
+    )  # fmt: skip
+    pairs = zip(loss.gap_mm(made), loss.gap_mm(batch.x0), batch.mask, strict=True)
+    found = []
+    for ours, true, mask in pairs:
+        kept = mask[:, 0] > 0
+        both = torch.stack([ours[kept, 0], true[kept, 0]])
+        if both.shape[1] > 2 and bool((both.std(dim=1) > 1e-6).all()):
+            found.append(float(torch.corrcoef(both)[0, 1]))
+    return found
+
+
+def _moved(batch: Batch, device: torch.device) -> Batch:
+    told = batch.conditions
+    conditions = Conditions(
+        {name: value.to(device) for name, value in told.values.items()},
+        told.past.to(device), told.known.to(device), told.keep.to(device),
+    )  # fmt: skip
+    return Batch(batch.x0.to(device), conditions, batch.mask.to(device))
+
+
+def _mix(*numbers: int) -> int:
+    """One 63-bit seed of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)

@@ -1,0 +1,175 @@
+"""Windows: batches cut from takes, each a pure function of seed and step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from emotalk_cli.decoders.conditions import stacked
+from emotalk_cli.decoders.config import TrainConfig
+from emotalk_cli.decoders.data import Take
+from emotalk_cli.decoders.denoiser import Conditions, input_sizes
+from emotalk_cli.decoders.motion import colour_units, resample
+from emotalk_cli.decoders.spec import Spec
+
+Float = NDArray[np.float32]
+
+SCALE_FLOOR = 0.02
+"""No channel is normalised by less: 2 % of a unit, about a degree, 2 cm."""
+SPEECH_SCALE_FLOOR = 0.3
+SPEECH_LIMIT = 5.0
+MAX_FALSE_COLOUR = 0.8
+
+
+@dataclass(frozen=True)
+class Window:
+    """Where one window lies: take, recording, first frame, speed; and what it is not told."""
+
+    take: int
+    variant: int
+    start: float
+    speed: float
+    has_past: bool
+    keep: tuple[float, float]
+    false_colour: bool
+    speech_noise: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B windows of T frames: clean normalised motion x0 (B, T, D), what is told, what counts.
+
+    `mask` (B, T, 1) is 1 for frames that are real, valid and not given as past.
+    """
+
+    x0: Tensor
+    conditions: Conditions
+    mask: Tensor
+
+
+def statistics(rows: Sequence[Float], floor: float) -> tuple[Float, Float]:
+    """Mean and standard deviation (C,) over many arrays (N, C); deviations from `floor` up."""
+    count = sum(len(r) for r in rows)
+    mean = sum((r.sum(axis=0, dtype=np.float64) for r in rows), np.zeros(rows[0].shape[1])) / count
+    square = sum((((r - mean) ** 2).sum(axis=0) for r in rows), np.zeros(len(mean))) / count
+    return mean.astype(np.float32), np.maximum(np.sqrt(square), floor).astype(np.float32)
+
+
+def normalised_speech(spec: Spec, rows: Float) -> Float:
+    """Columns of speech as the network takes them, limited so that no outlier shouts."""
+    mean, scale = np.asarray(spec.speech_mean), np.asarray(spec.speech_scale)
+    return np.asarray(np.clip((rows - mean) / scale, -SPEECH_LIMIT, SPEECH_LIMIT), np.float32)
+
+
+class Windows:
+    """Cuts batches from takes for one specification."""
+
+    def __init__(self, takes: Sequence[Take], spec: Spec, config: TrainConfig) -> None:
+        self._takes = list(takes)
+        self._spec = spec
+        self._config = config
+        self._names = tuple(input_sizes(spec))
+        self._speech = [
+            [normalised_speech(spec, h.speech) for h in take.heard] if spec.hears_speech else []
+            for take in self._takes
+        ]
+        mean, scale = np.asarray(spec.output_mean), np.asarray(spec.output_scale)
+        self._x0 = [((t.target - mean) / scale).astype(np.float32) for t in self._takes]
+        self._colourable = colour_units(spec.lip_units)
+
+    def __len__(self) -> int:
+        return len(self._takes)
+
+    def plan(self, step: int, seed: int) -> list[Window]:
+        """The windows of one training step."""
+        rng = np.random.default_rng((seed, 0 if self._config.overfit else step))
+        return [self._draw(rng) for _ in range(self._config.batch_size)]
+
+    def whole(self, first: int, count: int) -> list[Window]:
+        """Takes first..first+count from their beginning, unchanged: for validation."""
+        last = min(first + count, len(self._takes))
+        return [Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0) for i in range(first, last)]
+
+    def frames(self, windows: Sequence[Window]) -> int:
+        """Frames of a batch: the configured window, or less if all takes are shorter."""
+        longest = max(int(len(self._x0[w.take]) / w.speed) for w in windows)
+        return min(self._config.window, max(longest, self._spec.context + 2))
+
+    def cut(self, windows: Sequence[Window], frames: int, seed: tuple[int, ...]) -> Batch:
+        """Cut `windows` of `frames` frames; `seed` decides the noise on what is told."""
+        rng = np.random.default_rng(seed)
+        rows = [self._cut(window, frames, rng) for window in windows]
+
+        def stack(name: str) -> Tensor:
+            return torch.from_numpy(np.stack([row[name] for row in rows]))
+
+        known, x0 = stack("known"), stack("x0")
+        past = (x0 + self._config.augment.past_noise * stack("past_noise")) * known
+        conditions = Conditions(
+            values={name: stack(name) for name in self._names},
+            past=past,
+            known=known,
+            keep=torch.tensor([w.keep for w in windows], dtype=torch.float32),
+        )
+        return Batch(x0, conditions, stack("mask"))
+
+    def _draw(self, rng: np.random.Generator) -> Window:
+        augment = self._config.augment
+        index = int(rng.integers(len(self._takes)))
+        take = self._takes[index]
+        speed = float(np.exp(rng.uniform(-1, 1) * np.log1p(augment.stretch)))
+        room = len(take.target) - 1 - self._config.window * speed
+        chances = rng.random(4)
+        return Window(
+            take=index,
+            variant=int(rng.integers(len(take.heard))),
+            start=float(rng.uniform(0, room)) if room > 0 else 0.0,
+            speed=speed,
+            has_past=bool(chances[0] < augment.past_share),
+            keep=(
+                float(chances[1] >= augment.drop_speech),
+                float(chances[2] >= augment.drop_emotion),
+            ),
+            false_colour=bool(chances[3] < augment.false_colour),
+            speech_noise=augment.speech_noise,
+        )
+
+    def _cut(self, window: Window, frames: int, rng: np.random.Generator) -> dict[str, Float]:
+        take, heard = self._takes[window.take], self._takes[window.take].heard[window.variant]
+        at = window.start + np.arange(frames) * window.speed
+        x0 = resample(self._x0[window.take], at)
+        known = np.zeros((frames, 1), np.float32)
+        if window.has_past:
+            known[: self._spec.context] = 1
+        inside = at <= len(take.target) - 1
+        valid = take.valid[np.minimum(np.round(at), len(take.target) - 1).astype(np.int64)]
+        row: dict[str, Float] = {
+            "x0": x0,
+            "known": known,
+            "past_noise": rng.standard_normal(x0.shape).astype(np.float32),
+            "mask": (inside & valid)[:, None].astype(np.float32) * (1 - known),
+            "emotion": resample(take.emotion, at),
+            "colour": self._colour(take, window, at, rng),
+            "prosody": resample(heard.prosody, at / self._spec.fps * heard.rate_hz),
+        }
+        if self._spec.hears_speech:
+            speech = self._speech[window.take][window.variant]
+            told = stacked(speech, heard.rate_hz, at / self._spec.fps, self._spec.substeps)
+            noise = rng.standard_normal(told.shape).astype(np.float32)
+            row["speech"] = told + np.float32(window.speech_noise) * noise
+        return row
+
+    def _colour(
+        self, take: Take, window: Window, at: NDArray[np.float64], rng: np.random.Generator
+    ) -> Float:
+        colour = resample(take.colour, at)
+        if window.false_colour:
+            level = rng.uniform(0, MAX_FALSE_COLOUR, colour.shape[1]) * self._colourable
+            sparse = level * (rng.random(colour.shape[1]) < 0.3)
+            colour = np.clip(colour + sparse.astype(np.float32), 0, 1)
+        return colour
