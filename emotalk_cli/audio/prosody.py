@@ -19,10 +19,12 @@ from emotalk_cli.audio.clock import (
     frames_around,
     row_count,
 )
+from emotalk_cli.audio.waveform import band_pass
 
 Float = NDArray[np.float32]
 
 F0_LOW_HZ, F0_HIGH_HZ = 60.0, 600.0
+VOICE_HZ = (F0_LOW_HZ, 1500.0)  # noise above hides the period more than harmonics show it
 MATCH = 640  # samples compared with their own past: 40 ms
 LAG_LOW = int(SAMPLE_RATE_HZ / F0_HIGH_HZ)
 LAG_HIGH = int(SAMPLE_RATE_HZ / F0_LOW_HZ) + 1
@@ -32,16 +34,16 @@ FFT_SIZE = 1024  # >= FRAME, so that no lag up to LAG_HIGH wraps around
 SILENT_DIFFERENCE = 1e-9 * MATCH  # so that silence is not periodic
 
 CANDIDATES = 5  # pitches kept per frame
-UNVOICED_COST = 0.28  # aperiodicity at which a frame is as likely unvoiced
-SWITCH_COST = 0.10  # between voiced and unvoiced
+UNVOICED_COST = 0.42  # aperiodicity at which a frame is as likely unvoiced
+SWITCH_COST = 0.15  # between voiced and unvoiced
 JUMP_COST = 0.60  # per octave between neighbouring frames
-OCTAVE_COST = 0.02  # per octave below the highest pitch: a period is also two periods
-VOICING_WIDTH = 0.05  # aperiodicity over which the probability of voice falls
+OCTAVE_COST = 0.01  # per octave below the highest pitch: a period is also two periods
+VOICING_WIDTH = 0.08  # aperiodicity over which the probability of voice falls
 QUIET_RANGE_DB = 35.0  # frames so far under the loud ones hold no voice
 
 ENERGY_FLOOR_DB = -80.0
 SPEECH_RANGE_DB = 30.0  # speech lies within this of the loud frames ...
-NOISE_MARGIN_DB = 6.0  # ... and this much above the quietest
+NOISE_SHARE = 0.25  # ... and above this share of the way from the quietest to the loudest
 SYLLABLE_DIP_DB = 2.0  # de Jong and Wempe 2009: between two syllables the level falls so much
 SMOOTHING = np.array([0.25, 0.5, 0.25], np.float32)
 
@@ -77,13 +79,14 @@ def energy(waveform: Float) -> Float:
     for first, last in blocks(len(waveform)):
         frames = frames_around(waveform, first, last, HOP)
         power[first:last] = np.einsum("ij,ij->i", frames, frames) / HOP
-    return (10 * np.log10(np.maximum(power, 10 ** (ENERGY_FLOOR_DB / 10)))).astype(np.float32)
+    np.maximum(power, 10 ** (ENERGY_FLOOR_DB / 10), out=power)
+    return np.asarray(10 * np.log10(power), np.float32)
 
 
 def speech_activity(energy_db: Float) -> NDArray[np.bool_]:
     """True (N,) where the level says that someone speaks; gaps under 100 ms are closed."""
     loud, quiet = np.percentile(energy_db, [95, 5])
-    active = energy_db > max(loud - SPEECH_RANGE_DB, min(quiet + NOISE_MARGIN_DB, loud - 10))
+    active = energy_db > max(loud - SPEECH_RANGE_DB, quiet + NOISE_SHARE * (loud - quiet))
     return _closed(active, gap=5)
 
 
@@ -109,10 +112,11 @@ def speaking_rate(energy_db: Float, f0_hz: Float, activity: NDArray[np.bool_]) -
 def pitch(waveform: Float, energy_db: Float) -> tuple[Float, Float]:
     """Pitch (N,) in Hz, 0 where unvoiced, and the probability of voice (N,)."""
     rows = row_count(len(waveform))
+    voice = band_pass(waveform, *VOICE_HZ)
     hz = np.zeros((rows, CANDIDATES), np.float32)
     aperiodicity = np.ones((rows, CANDIDATES), np.float32)
     for first, last in blocks(len(waveform)):
-        frames = frames_around(waveform, first, last, FRAME)
+        frames = frames_around(voice, first, last, FRAME)
         hz[first:last], aperiodicity[first:last] = _candidates(frames)
     quiet = energy_db < np.percentile(energy_db, 95) - QUIET_RANGE_DB
     aperiodicity[quiet] = 1.0

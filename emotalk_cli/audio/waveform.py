@@ -24,6 +24,10 @@ LOUDEST_PERCENTILE = 95.0
 LEVEL_FRAME = 320  # samples: 20 ms
 TINY = 1e-10
 
+RUMBLE_HZ = 60.0  # below is no voice: wind, hum, footsteps
+FILTER_TAPS = 801  # 50 ms, symmetric: no delay
+FILTER_BLOCK = 1 << 15
+
 
 def load_waveform(path: Path, progress: Progress | None = None) -> Float:
     """Read the sound of any file that ffmpeg reads -> (S,) float32, mono, 16 kHz, in -1..1.
@@ -74,14 +78,38 @@ def speech_level_db(waveform: Float) -> float:
 
 
 def normalise_level(waveform: Float) -> Float:
-    """The recording (S,) without offset, its speech at -23 dB; peaks may pass 1.
+    """The recording (S,) without rumble, its speech at -23 dB; peaks may pass 1.
 
     Makes features of quiet and loud recordings alike.
     """
-    centred = waveform - np.float32(waveform.mean())
-    gain_db = SPEECH_DBFS - speech_level_db(centred)
-    centred *= np.float32(10 ** (gain_db / 20))
-    return centred
+    level = band_pass(waveform, RUMBLE_HZ)
+    gain_db = SPEECH_DBFS - speech_level_db(level)
+    level *= np.float32(10 ** (gain_db / 20))
+    return level
+
+
+def band_pass(waveform: Float, low_hz: float, high_hz: float | None = None) -> Float:
+    """Keep what lies between two frequencies of a waveform (S,), without delay.
+
+    A windowed-sinc filter (Hann), run block by block in the frequency domain.
+    """
+    response = np.fft.rfft(_taps(low_hz, high_hz or SAMPLE_RATE_HZ / 2), FILTER_BLOCK)
+    out = np.empty(len(waveform), np.float32)
+    step = FILTER_BLOCK - FILTER_TAPS + 1
+    half = FILTER_TAPS // 2
+    for start in range(0, len(waveform), step):
+        part = waveform[max(0, start - half) : start + step + half]
+        part = np.pad(part, (max(0, half - start), 0))
+        whole = np.fft.irfft(np.fft.rfft(part, FILTER_BLOCK) * response, FILTER_BLOCK)
+        rest = min(step, len(waveform) - start)
+        out[start : start + rest] = whole[FILTER_TAPS - 1 : FILTER_TAPS - 1 + rest]
+    return out
+
+
+def _taps(low_hz: float, high_hz: float) -> NDArray[np.float64]:
+    time_s = (np.arange(FILTER_TAPS) - FILTER_TAPS // 2) / SAMPLE_RATE_HZ
+    high, low = (2 * f * np.sinc(2 * f * time_s) / SAMPLE_RATE_HZ for f in (high_hz, low_hz))
+    return np.asarray((high - low) * np.hanning(FILTER_TAPS + 2)[1:-1])
 
 
 def _db(amplitude: float) -> float:
