@@ -139,6 +139,7 @@ def read_frames(
     fps: float = 25.0,
     size: tuple[int, int] | None = None,
     *,
+    crop: tuple[int, int, int, int] | None = None,
     info: MediaInfo | None = None,
     sound_to: Path | None = None,
     sample_rate_hz: int = 16000,
@@ -147,17 +148,18 @@ def read_frames(
     """Upright pictures (H, W, 3) uint8 RGB at a constant rate: frame k shows the moment k / fps.
 
     Each is the picture whose time stamp is nearest to that moment; time 0 is the first picture.
-    Interlaced pictures are deinterlaced and pixels made square. `size` is (width, height) px to
-    scale to. `sound_to` also writes the sound of the same span there, as `read_sound` would give
-    it but raw: float32 little-endian; the file is complete when the last frame was taken. Pass
-    `info` if you have probed already. `threads` 0 lets ffmpeg choose. Takes constant memory.
+    Interlaced pictures are deinterlaced and pixels made square. `crop` (x, y, width, height) px
+    cuts that part out of the upright picture, black where it lies beyond; `size` (width, height)
+    px is what to scale to then. `sound_to` also writes the sound of the same span there, as
+    `read_sound` would give it but raw: float32 little-endian; the file is complete when the last
+    frame was taken. Pass `info` if you have probed already. `threads` 0 lets ffmpeg choose.
 
     Raises EmotalkError for a file without pictures, a truncated one, or one that cannot be decoded.
     """
     info = info or probe(path)
     require_picture(path, info)
     source = _input(path, threads=threads)
-    outputs = [_picture_stream(source, info, fps, size)]
+    outputs = [_picture_stream(source, info, fps, crop, size)]
     if sound_to is not None and info.has_audio:
         sound = _sound_stream(source, info, sample_rate_hz)
         outputs.append(sound.output(f"file:{sound_to.resolve()}", **_RAW_SOUND))
@@ -250,13 +252,28 @@ def _first_moments(path: Path, *streams: str) -> str:
     return done.stderr.decode("utf-8", "replace")
 
 
-def _picture_stream(source: Any, info: MediaInfo, fps: float, size: tuple[int, int] | None) -> Any:
+def _picture_stream(
+    source: Any,
+    info: MediaInfo,
+    fps: float,
+    crop: tuple[int, int, int, int] | None,
+    size: tuple[int, int] | None,
+) -> Any:
     stream = source["V:0"].filter("setpts", "PTS-STARTPTS")
     stream = stream.filter("fps", fps=fps, round="near").filter("yadif", deint="interlaced")
+    if not info.square_pixels:
+        stream = stream.filter("scale", info.width_px, info.height_px, flags="bicubic")
+    if crop is not None:
+        x, y, width, height = crop
+        stream = stream.filter("format", "rgb24")  # chroma samples would round the numbers
+        left, top = max(-x, 0), max(-y, 0)
+        wide = max(info.width_px, x + width) + left
+        high = max(info.height_px, y + height) + top
+        if (wide, high) != (info.width_px, info.height_px):
+            stream = stream.filter("pad", wide, high, left, top)
+        stream = stream.filter("crop", width, height, x + left, y + top)
     if size is not None:
         stream = stream.filter("scale", *size, flags="area")
-    elif not info.square_pixels:
-        stream = stream.filter("scale", info.width_px, info.height_px, flags="bicubic")
     return stream.filter("format", "rgb24").output("pipe:", format="image2pipe", vcodec="ppm")
 
 

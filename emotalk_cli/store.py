@@ -133,6 +133,14 @@ def kind_of(path: Path) -> type[Record]:
         return RECORDS[str(file.attrs["record"])]
 
 
+def array_shape(path: Path, name: str) -> tuple[int, ...]:
+    """Shape of the array `name` of the record in `path`, without reading it."""
+    with _opened(path) as file:
+        if name not in file:
+            raise RecordError(f"{path} lacks the field {name}.", _REMAKE)
+        return tuple(int(size) for size in file[name].shape)
+
+
 def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
     """True if `path` already holds what `made_by` would make; False if it is to be made.
 
