@@ -112,12 +112,11 @@ def make_takes(records: Records, group: str, mouth: Mouth) -> list[Take]:
         heard = tuple(hear(sound) for sound in records.audio[clip_id])
         parts = take_apart(track, mouth, others, neutral[track.labels.speaker])
         frames = min(len(track.expression), int(heard[0].duration_s * track.fps) + 1)
-        labels = track.labels
         if frames >= MIN_FRAMES:
             take = Take(
                 clip_id=clip_id,
-                speaker=labels.speaker,
-                split=labels.split,
+                speaker=track.labels.speaker,
+                split=track.labels.split,
                 heard=heard,
                 target=target(group, parts)[:frames],
                 colour=parts.colour[:frames],

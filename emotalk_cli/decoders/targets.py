@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.decoders.emotions import NEUTRAL
 from emotalk_cli.decoders.motion import decompose, pose_delta
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.schema import FaceTrack
@@ -15,6 +16,8 @@ from emotalk_cli.schema import FaceTrack
 Float = NDArray[np.float32]
 
 NEUTRAL_LABELS = ("", "neutral")
+NEUTRAL_WEIGHT = 0.95
+"""A clip whose emotion is told frame by frame is neutral if none falls below this."""
 CLOSED_SHARE = 0.15
 """The lips of a speaker rest in so large a share of the frames, those with the smallest gap."""
 REST_QUANTILE = 0.3
@@ -39,9 +42,12 @@ def take_apart(track: FaceTrack, mouth: Mouth, other_units: Sequence[str], neutr
     names = track.expression_names
     lips = [names.index(name) for name in mouth.units]
     others = [names.index(name) for name in other_units]
-    emotional = track.labels.emotion not in NEUTRAL_LABELS
     articulation, colour = decompose(
-        track.expression[:, lips], neutral[lips], mouth.units, track.fps, emotional=emotional
+        track.expression[:, lips],
+        neutral[lips],
+        mouth.units,
+        track.fps,
+        emotional=not is_neutral(track),
     )
     return Parts(
         mouth=np.clip(track.expression[:, lips] - neutral[lips], 0.0, 1.0),
@@ -53,13 +59,20 @@ def take_apart(track: FaceTrack, mouth: Mouth, other_units: Sequence[str], neutr
     )
 
 
+def is_neutral(track: FaceTrack) -> bool:
+    """Whether no frame of the clip has an emotion."""
+    if track.emotion_weights is None:
+        return track.labels.emotion in NEUTRAL_LABELS
+    return bool(track.emotion_weights[:, NEUTRAL].min() >= NEUTRAL_WEIGHT)
+
+
 def speaker_neutral(tracks: Sequence[FaceTrack], mouth: Mouth) -> Float:
     """The resting face (E,) of one speaker, from clips without emotion; zeros if there are none.
 
     Lips: their mean over the frames with the smallest inner-lip gap, so that they rest together.
     Other units: a low quantile, below blinks and raised brows.
     """
-    rows = [t.expression[t.valid] for t in tracks if t.labels.emotion in NEUTRAL_LABELS]
+    rows = [track.expression[track.valid] for track in tracks if is_neutral(track)]
     names = tracks[0].expression_names
     if not rows or not sum(map(len, rows)):
         return np.zeros(len(names), np.float32)
