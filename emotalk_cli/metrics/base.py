@@ -21,6 +21,7 @@ class Described:
     name: ClassVar[str]
     unit: ClassVar[str]
     better: ClassVar[str] = LOWER
+    family: ClassVar[str]
 
     @classmethod
     def definition(cls) -> str:
@@ -33,6 +34,7 @@ class TrackMetric(Described):
     """Compares the motion of two tracks of one length, put on the same face (`parts.Metric`)."""
 
     surface: FaceSurface
+    family: ClassVar[str] = "Surface"
 
     def __call__(self, predicted: FaceTrack, reference: FaceTrack) -> float:
         """Value for one pair of tracks; nan where it cannot be measured."""
@@ -45,6 +47,7 @@ class MotionMetric(Described):
 
     surface: FaceSurface
     better: ClassVar[str] = NEITHER
+    family: ClassVar[str] = "Motion"
 
     def __call__(self, track: FaceTrack) -> float:
         """Value for one track; nan where it cannot be measured."""

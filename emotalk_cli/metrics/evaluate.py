@@ -10,6 +10,7 @@ from emotalk_cli.metrics.geometry import TRACK_METRICS, ExpressionError, group_o
 from emotalk_cli.metrics.landmarks import LANDMARK_METRICS, AlignedLandmarks
 from emotalk_cli.metrics.motion import MOTION_METRICS, Diversity
 from emotalk_cli.metrics.opening import OPENING_METRICS, MouthOpening
+from emotalk_cli.metrics.picture import PICTURE_METRICS, FaceCrops, compare_crops
 from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.schema import AudioFeatures, FaceTrack
@@ -23,9 +24,10 @@ _ALL: tuple[type[Described], ...] = (
     *MOTION_METRICS,
     BeatAlignment,
     Diversity,
+    *PICTURE_METRICS,
 )
 METRICS: dict[str, type[Described]] = {metric.name: metric for metric in _ALL}
-EXPRESSION_ERROR = "expression error"  # one for each group of units
+FAMILIES = ("Lips", "Surface", "Landmarks", "Speech", "Motion", "Coefficients", "Picture")
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,19 @@ def describe_samples(
     return [_value(Diversity, Diversity(surface)(samples))]
 
 
+def compare_pictures(predicted: FaceCrops, reference: FaceCrops, wanted: Wanted) -> list[Value]:
+    """Likeness of two videos' aligned crops at one rate."""
+    return [_value(m, value) for m, value in compare_crops(predicted, reference, wanted).items()]
+
+
 def definition_of(name: str) -> str:
     """What the metric called `name` measures."""
-    metric = METRICS.get(name, ExpressionError)
-    return metric.definition()
+    return metric_class(name).definition()
+
+
+def metric_class(name: str) -> type[Described]:
+    """The class of the metric called `name`."""
+    return METRICS.get(name, ExpressionError)
 
 
 def _value(metric: Described | type[Described], value: float) -> Value:

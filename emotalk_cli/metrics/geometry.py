@@ -14,6 +14,8 @@ from emotalk_cli.schema import FaceTrack
 
 Float = NDArray[np.float32]
 
+EXPRESSION_ERROR = "expression error"
+
 
 class LipVertexError(TrackMetric):
     """Mean over frames of the largest squared distance of a lip vertex from where it should be.
@@ -100,6 +102,7 @@ class HeadPoseError(TrackMetric):
 
     name = "head rotation error"
     unit = "deg"
+    family = "Motion"
 
     def __call__(self, predicted: FaceTrack, reference: FaceTrack) -> float:
         from scipy.spatial.transform import Rotation
@@ -118,11 +121,12 @@ class ExpressionError(Described):
 
     group: str
     unit: ClassVar[str] = "activity"
+    family: ClassVar[str] = "Coefficients"
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """Name of the metric of this group."""
-        return f"expression error, {self.group}"
+        return f"{EXPRESSION_ERROR}, {self.group}"
 
     def __call__(self, predicted: FaceTrack, reference: FaceTrack) -> float:
         units = [group_of(name) == self.group for name in reference.expression_names]

@@ -67,6 +67,7 @@ class LandmarkMetric(Described):
 
     unit: ClassVar[str] = "px"
     better: ClassVar[str] = LOWER
+    family: ClassVar[str] = "Landmarks"
     region: ClassVar[slice] = slice(0, 68)
 
     def __call__(self, predicted: AlignedLandmarks, reference: AlignedLandmarks) -> float:

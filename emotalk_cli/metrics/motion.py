@@ -95,6 +95,7 @@ class Diversity(Described):
     """
 
     surface: FaceSurface
+    family: ClassVar[str] = "Motion"
     name: ClassVar[str] = "diversity"
     unit: ClassVar[str] = "mm"
     better: ClassVar[str] = NEITHER

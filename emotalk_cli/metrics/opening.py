@@ -32,6 +32,7 @@ class OpeningMetric(Described):
     """Compares two curves of one length, rate and unit."""
 
     unit: ClassVar[str] = ""
+    family: ClassVar[str] = "Lips"
 
     @classmethod
     def suits(cls, opening: MouthOpening) -> bool:

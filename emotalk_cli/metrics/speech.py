@@ -41,6 +41,7 @@ class SpeechMetric(Described):
     """Describes one mouth against the speech; for the prediction and for the reference."""
 
     better: ClassVar[str] = NEITHER
+    family: ClassVar[str] = "Speech"
 
     def __call__(self, opening: MouthOpening, speech: AudioFeatures) -> float:
         """Value for one clip; nan where it cannot be measured."""
@@ -79,6 +80,7 @@ class BeatAlignment(Described):
     Bailando, 2022, and Zhang et al., SadTalker, 2023; the beats and σ are this program's.
     """
 
+    family = "Speech"
     name = "beat alignment"
     unit = ""
     better = HIGHER

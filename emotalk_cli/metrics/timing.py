@@ -28,6 +28,15 @@ def on_same_face(predicted: FaceTrack, reference: FaceTrack) -> tuple[FaceTrack,
     return same, cut_track(reference, frames)
 
 
+def landmarks_on_same_clock(
+    predicted: AlignedLandmarks, reference: AlignedLandmarks
+) -> tuple[AlignedLandmarks, AlignedLandmarks]:
+    """Both sequences at the reference's rate, cut to the shorter."""
+    predicted = landmarks_at_rate(predicted, reference.fps)
+    frames = min(len(predicted.valid), len(reference.valid))
+    return cut_landmarks(predicted, frames), cut_landmarks(reference, frames)
+
+
 def cut_track(track: FaceTrack, frames: int) -> FaceTrack:
     """The first frames of a track."""
     if len(track.expression) == frames:

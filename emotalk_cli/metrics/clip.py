@@ -1,0 +1,195 @@
+"""One clip of one system: its samples against the reference, as rows, curves and notes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotalk_cli.metrics.evaluate import (
+    Value,
+    Wanted,
+    compare_landmarks,
+    compare_openings,
+    compare_pictures,
+    compare_tracks,
+    describe_motion,
+    describe_samples,
+    describe_speech,
+)
+from emotalk_cli.metrics.landmarks import AlignedLandmarks, align, project
+from emotalk_cli.metrics.opening import MouthOpening
+from emotalk_cli.metrics.picture import FaceCrops
+from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
+from emotalk_cli.metrics.surface import FaceSurface
+from emotalk_cli.metrics.timing import (
+    RATE_TOLERANCE_HZ,
+    cut_track,
+    landmarks_on_same_clock,
+    on_same_face,
+)
+from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, ScoreRow
+
+MAX_UNEQUAL_FRAMES = 1
+MIN_SEEN_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one file shows of a clip: a track of a known face model, or landmarks and pictures."""
+
+    labels: Labels
+    frames: int
+    fps: float
+    track: FaceTrack | None = None
+    surface: FaceSurface | None = None
+    landmarks: AlignedLandmarks | None = None
+    crops: FaceCrops | None = None
+
+    def aligned(self) -> AlignedLandmarks:
+        """Its landmarks in the aligned crop; a track's are seen by its own camera."""
+        if self.landmarks is not None:
+            return self.landmarks
+        assert self.track is not None and self.surface is not None
+        return _seen(self.track, self.track, self.surface)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The two openings of one clip of one system."""
+
+    system: str
+    clip_id: str
+    predicted: MouthOpening
+    reference: MouthOpening
+
+
+@dataclass(frozen=True)
+class ScoredClip:
+    """The numbers of one clip of one system, the curves of its first sample, and notes."""
+
+    rows: tuple[ScoreRow, ...]
+    drawn: Drawn
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Values about one sample, about the reference it was cut to, and the two curves."""
+
+    predicted: list[Value]
+    reference: list[Value]
+    curves: tuple[MouthOpening, MouthOpening]
+    track: FaceTrack | None = None
+
+
+def score_clip(
+    system: str,
+    clip_id: str,
+    samples: Sequence[Side],
+    reference: Side,
+    speech: AudioFeatures | None,
+    wanted: Wanted,
+) -> ScoredClip:
+    """Measure all samples of one clip; the values of several are averaged."""
+    measured = [_measure(sample, reference, speech, wanted) for sample in samples]
+    mine = _mean([one.predicted for one in measured])
+    tracks = [one.track for one in measured if one.track is not None]
+    if len(tracks) > 1 and reference.surface is not None:
+        frames = min(len(track.expression) for track in tracks)
+        equal = [cut_track(track, frames) for track in tracks]
+        mine += describe_samples(equal, reference.surface, wanted)
+    labels = reference.labels if reference.labels.emotion else samples[0].labels
+    rows = [
+        ScoreRow(
+            system=name,
+            clip_id=clip_id,
+            metric=value.metric,
+            value=value.value,
+            unit=value.unit,
+            better=value.better,
+            speaker=labels.speaker,
+            emotion=labels.emotion,
+        )
+        for name, values in ((system, mine), (REFERENCE_SYSTEM, measured[0].reference))
+        for value in values
+        if np.isfinite(value.value)
+    ]
+    notes = [note for sample in samples for note in _notes(clip_id, sample, reference)]
+    return ScoredClip(tuple(rows), Drawn(system, clip_id, *measured[0].curves), tuple(notes))
+
+
+def _measure(
+    sample: Side, reference: Side, speech: AudioFeatures | None, wanted: Wanted
+) -> _Measured:
+    if sample.track is None or reference.track is None or reference.surface is None:
+        return _measure_landmarks(sample, reference, speech, wanted)
+    surface = reference.surface
+    made, real = on_same_face(sample.track, reference.track)
+    curves = _opening(made, surface), _opening(real, surface)
+    seen = _seen(made, real, surface), _seen(real, real, surface)
+    values = compare_openings(*curves, wanted) + compare_tracks(made, real, surface, wanted)
+    values += compare_landmarks(*seen, wanted) + describe_motion(made, surface, wanted)
+    own = describe_motion(real, surface, wanted)
+    if speech is not None:
+        values += describe_speech(curves[0], made, speech, wanted)
+        own += describe_speech(curves[1], real, speech, wanted)
+    return _Measured(values, own, curves, made)
+
+
+def _measure_landmarks(
+    sample: Side, reference: Side, speech: AudioFeatures | None, wanted: Wanted
+) -> _Measured:
+    made, real = landmarks_on_same_clock(sample.aligned(), reference.aligned())
+    curves = made.mouth_opening, real.mouth_opening
+    values = compare_openings(*curves, wanted) + compare_landmarks(made, real, wanted)
+    if sample.crops is not None and reference.crops is not None:
+        values += compare_pictures(sample.crops, reference.crops, wanted)
+    own: list[Value] = []
+    if speech is not None:
+        values += describe_speech(curves[0], None, speech, wanted)
+        own += describe_speech(curves[1], None, speech, wanted)
+    return _Measured(values, own, curves)
+
+
+def _opening(track: FaceTrack, surface: FaceSurface) -> MouthOpening:
+    return MouthOpening(surface.mouth_opening_mm(track), track.valid, "mm", track.fps)
+
+
+def _seen(track: FaceTrack, posed_as: FaceTrack, surface: FaceSurface) -> AlignedLandmarks:
+    """A track's landmarks as the camera of another sees them with that other's head pose.
+
+    The EAT protocol gives the generator the true head pose, so that what is left is the face.
+    """
+    points = project(surface.landmarks_mm(track), posed_as.head_pose, posed_as.camera)
+    return align(points, track.valid, track.fps)
+
+
+def _mean(samples: Sequence[Sequence[Value]]) -> list[Value]:
+    """Values averaged over samples that were measured alike."""
+    return [
+        dataclasses.replace(values[0], value=float(np.mean([v.value for v in values])))
+        for values in zip(*samples, strict=True)
+    ]
+
+
+def _notes(clip_id: str, sample: Side, reference: Side) -> list[str]:
+    notes = []
+    if abs(sample.fps - reference.fps) > RATE_TOLERANCE_HZ:
+        notes.append(
+            f"{clip_id}: {sample.fps:g} frames a second were read off at the reference's "
+            f"{reference.fps:g}."
+        )
+    frames = sample.frames * reference.fps / sample.fps
+    if abs(frames - reference.frames) > MAX_UNEQUAL_FRAMES + 0.5:
+        notes.append(
+            f"{clip_id}: {frames:.0f} predicted frames against {reference.frames}; "
+            "the longer was cut."
+        )
+    for name, side in (("prediction", sample), ("reference", reference)):
+        valid = side.track.valid if side.track is not None else side.aligned().valid
+        if valid.mean() < MIN_SEEN_SHARE:
+            notes.append(f"{clip_id}: the {name}'s face was seen in {valid.mean():.0%} of frames.")
+    return notes

@@ -1,0 +1,317 @@
+"""The stage score: predicted motion or videos against their references -> scores and a report."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli import __version__
+from emotalk_cli.batch import run_jobs
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
+from emotalk_cli.metrics.evaluate import METRICS
+from emotalk_cli.metrics.geometry import EXPRESSION_ERROR
+from emotalk_cli.metrics.landmarks import align
+from emotalk_cli.metrics.pairs import Pair, find_clips, kind_of_file, pair_up, system_names
+from emotalk_cli.metrics.report import Report, write_report
+from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker, compare, means
+from emotalk_cli.metrics.tables import write_csv, write_json
+from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
+from emotalk_cli.store import is_done, kind_of, read, sha256_of, write
+
+if TYPE_CHECKING:
+    from emotalk_cli.metrics.surface import FaceSurface
+
+STAGE = "score"
+SCORES, JSON, CSV, REPORT = "scores.h5", "scores.json", "scores.csv", "report.html"
+MAX_NOTES_OF_A_KIND = 8
+VIDEO_FPS = 25.0  # the rate at which videos are compared, as in the EAT protocol
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What the stage wrote, how many clips it scored, and problems by clip."""
+
+    report: Path
+    scores: Path
+    clips: int
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One clip of one system."""
+
+    system: str
+    pair: Pair
+    speech: Path | None
+    metrics: frozenset[str] | None
+    face_model: str
+
+    @property
+    def clip_id(self) -> str:
+        return self.pair.clip_id
+
+    def wants(self, metric: str) -> bool:
+        """Whether a metric is to be measured; the groups of an error go by its first words."""
+        return self.metrics is None or metric.partition(",")[0] in self.metrics
+
+
+def score(
+    predicted: Path | Sequence[Path],
+    reference: Path,
+    out: Path,
+    *,
+    audio: Path | None = None,
+    metrics: Sequence[str] | None = None,
+    face_model: str = "default",
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Progress = Quiet(),
+) -> ScoreReport:
+    """Measure how far predictions are from their references, clip by clip.
+
+    predicted, reference: each a folder of FaceTrack records (fit-3dmm, generate), of Clip records
+    or of videos, or one such file. Clips pair by their path below the folder. Several predicted
+    folders are several systems, compared by paired tests. audio: a folder of AudioFeatures for
+    the metrics against speech. metrics: names of those to measure; None: all that can be.
+    out: a folder that receives scores.h5 (a Scores record), scores.csv, scores.json and
+    report.html. Raises EmotalkError if nothing pairs or no clip can be scored; a clip that
+    cannot is reported and the others are done.
+    """
+    folders = [predicted] if isinstance(predicted, Path) else list(predicted)
+    wanted = _wanted(metrics)
+    _require_folder(out)
+    names = _names(folders, reference)
+    pairings = [pair_up(folder, reference) for folder in folders]
+    made_by = _made_by(names, folders, reference, audio, wanted, face_model)
+    if is_done(out / SCORES, made_by, overwrite=overwrite) and (out / REPORT).is_file():
+        before = read(out / SCORES, Scores)
+        return ScoreReport(out / REPORT, out / SCORES, len({r.clip_id for r in before.rows}), {})
+    notes = [note for name, p in zip(names, pairings, strict=True) for note in p.notes(name)]
+    jobs = [
+        _Job(name, pair, speech, wanted, face_model)
+        for name, pairing in zip(names, pairings, strict=True)
+        for pair, speech in _with_speech(pairing.pairs, audio, notes)
+    ]
+    found: dict[tuple[str, str], ScoredClip] = {}
+    failures = run_jobs(
+        _score_clip,
+        jobs,
+        stage=STAGE,
+        workers=workers,
+        on_done=lambda job, value: found.__setitem__((job.system, job.clip_id), value),
+        progress=progress,
+    )
+    scored = [found[key] for job in jobs if (key := (job.system, job.clip_id)) in found]
+    if not scored:
+        raise EmotalkError(
+            f"No clip of {folders[0]} could be scored: {failures[0].reason}", "See the messages."
+        )
+    notes += _gathered([note for clip in scored for note in clip.notes])
+    for note in notes:
+        progress.note(note)
+    notes += [f"{failure.clip} could not be scored: {failure.reason}" for failure in failures]
+    _write_all(out, names, reference, scored, notes, made_by)
+    return ScoreReport(
+        out / REPORT,
+        out / SCORES,
+        len({clip.drawn.clip_id for clip in scored}),
+        {failure.clip: failure.reason for failure in failures},
+    )
+
+
+def _wanted(metrics: Sequence[str] | None) -> frozenset[str] | None:
+    if metrics is None:
+        return None
+    known = (*METRICS, EXPRESSION_ERROR)
+    for name in metrics:
+        if name not in known:
+            raise EmotalkError(f"There is no metric {name}.", f"Known: {', '.join(known)}.")
+    return frozenset(metrics)
+
+
+def _require_folder(out: Path) -> None:
+    """Tell of a hopeless output before the work, not after it."""
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise EmotalkError(
+            f"Cannot write into {out}: {there} is no folder that can be written to.",
+            "Choose another folder with -o.",
+        )
+
+
+def _names(folders: Sequence[Path], reference: Path) -> list[str]:
+    """The systems' names; one that is called as the reference is gets its folder's parent too."""
+    if not folders:
+        raise EmotalkError("No prediction is given.", "Give one folder or file, or several.")
+    if REFERENCE_SYSTEM in (names := system_names(folders)):
+        names = [f"predicted {name}" if name == REFERENCE_SYSTEM else name for name in names]
+    return names
+
+
+def _made_by(
+    names: Sequence[str],
+    folders: Sequence[Path],
+    reference: Path,
+    audio: Path | None,
+    wanted: frozenset[str] | None,
+    face_model: str,
+) -> MadeBy:
+    sides = dict(zip(names, folders, strict=True)) | {REFERENCE_SYSTEM: reference}
+    if audio is not None:
+        sides["audio"] = audio
+    return MadeBy(
+        STAGE,
+        __version__,
+        {"metrics": sorted(wanted) if wanted is not None else "all", "face_model": face_model},
+        inputs={name: _digest(side) for name, side in sides.items()},
+    )
+
+
+def _digest(side: Path) -> str:
+    """One sha256 for all clips of a side and their names."""
+    digest = hashlib.sha256()
+    for clip_id, kinds in find_clips(side).items():
+        for path in (path for paths in kinds.values() for path in paths):
+            digest.update(f"{clip_id}\0{sha256_of(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _with_speech(
+    pairs: Sequence[Pair], audio: Path | None, notes: list[str]
+) -> list[tuple[Pair, Path | None]]:
+    """Each pair with its AudioFeatures."""
+    if audio is None:
+        return [(pair, None) for pair in pairs]
+    heard = {clip_id: kinds["record"][0] for clip_id, kinds in find_clips(audio).items()}
+    if len(heard) == len(pairs) == 1:
+        return [(pairs[0], next(iter(heard.values())))]
+    silent = [pair.clip_id for pair in pairs if pair.clip_id not in heard]
+    if silent:
+        notes.append(f"{len(silent)} clips have no speech in {audio.name}: {silent[0]}, ...")
+    return [(pair, heard.get(pair.clip_id)) for pair in pairs]
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """The notes without doubles; the first few and how many more."""
+    unique = list(dict.fromkeys(notes))
+    rest = len(unique) - MAX_NOTES_OF_A_KIND
+    more = [f"... and {rest} more such notes."] if rest > 0 else []
+    return unique[:MAX_NOTES_OF_A_KIND] + more
+
+
+def _write_all(
+    out: Path,
+    names: Sequence[str],
+    reference: Path,
+    scored: Sequence[ScoredClip],
+    notes: Sequence[str],
+    made_by: MadeBy,
+) -> None:
+    """All four files; the record is the last, so that where it stands all stand."""
+    rows = tuple(dict.fromkeys(row for clip in scored for row in clip.rows))
+    scores = Scores(made_by=made_by, rows=rows)
+    overall = means(rows)
+    groups = {"speaker": means(rows, by_speaker), "emotion": means(rows, by_emotion)}
+    comparisons = compare(rows, names)
+    report = Report(
+        systems=tuple(names),
+        reference=reference.stem if reference.is_file() else reference.resolve().name,
+        rows=rows,
+        means=overall,
+        groups=groups,
+        comparisons=comparisons,
+        drawn=[clip.drawn for clip in scored],
+        notes=notes,
+        made_with=f"emotalk score {__version__}",
+    )
+    write_csv(scores, out / CSV)
+    write_json(scores, {"all": overall, **groups}, comparisons, notes, out / JSON)
+    write_report(report, out / REPORT)
+    write(scores, out / SCORES)
+
+
+def _score_clip(job: _Job) -> ScoredClip:
+    """Measure one clip of one system."""
+    samples = [_load(path, job.face_model) for path in job.pair.predicted]
+    reference = _load(job.pair.reference, job.face_model)
+    speech = read(job.speech, AudioFeatures) if job.speech else None
+    return score_clip(job.system, job.clip_id, samples, reference, speech, job.wants)
+
+
+def _load(path: Path, face_model: str) -> Side:
+    """What a record or a video shows of its clip."""
+    if kind_of_file(path) == "video":
+        return _watch(path)
+    kind = kind_of(path)
+    if kind is FaceTrack:
+        track = read(path, FaceTrack)
+        surface = _surface(face_model, len(track.shape))
+        if surface.geometry.sha256 != track.face_model_sha256:
+            raise EmotalkError(
+                f"{path} moves the face model {track.face_model}, not {surface.geometry.name} "
+                "as it is here.",
+                "Make the track again with `emotalk fit-3dmm`, or name its --face-model.",
+            )
+        return Side(track.labels, len(track.valid), track.fps, track=track, surface=surface)
+    if kind is Clip:
+        clip = read(path, Clip)
+        landmarks = align(clip.landmarks, clip.valid, clip.fps)
+        return Side(clip.labels, len(clip.valid), clip.fps, landmarks=landmarks)
+    raise EmotalkError(
+        f"{path} holds a {kind.kind} record, which shows no face.",
+        "Give FaceTrack records, Clip records or videos.",
+    )
+
+
+def _watch(path: Path) -> Side:
+    """Follow the largest face through a video; its crops lie on disk, however long it is."""
+    from emotalk_cli.face3d.face_mesh import LANDMARK_COUNT
+    from emotalk_cli.face3d.face_tracking import FaceFollower, fill_gaps
+    from emotalk_cli.media import read_frames
+    from emotalk_cli.metrics.picture import FINE_PX, FaceCrops, crop_face
+
+    follower = FaceFollower()
+    found: list[NDArray[np.float32] | None] = []
+    empty = np.zeros((FINE_PX, FINE_PX, 3), np.uint8)
+    with tempfile.TemporaryFile() as spool:
+        for frame in read_frames(path, VIDEO_FPS):
+            landmarks = follower.locate(frame)
+            found.append(landmarks)
+            spool.write((empty if landmarks is None else crop_face(frame, landmarks)).tobytes())
+        spool.flush()
+        # The map outlives the file's name and handle.
+        pictures = np.memmap(spool, np.uint8, "r", shape=(len(found), *empty.shape))
+    valid = np.array([landmarks is not None for landmarks in found])
+    blank = np.zeros((LANDMARK_COUNT, 3), np.float32)
+    points = np.array([blank if one is None else one for one in found], np.float32)
+    fill_gaps(points, valid)
+    return Side(
+        Labels(),
+        len(found),
+        VIDEO_FPS,
+        landmarks=align(points, valid, VIDEO_FPS),
+        crops=FaceCrops(pictures, valid),
+    )
+
+
+@functools.cache
+def _surface(face_model: str, shape_size: int) -> FaceSurface:
+    """The surface of a face model, made once per process."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.metrics.surface import FaceSurface
+
+    if face_model != "default":
+        raise EmotalkError(f"There is no face model {face_model}.", "Known: default.")
+    return FaceSurface(load_default_face_model(), shape_size)
