@@ -1,4 +1,17 @@
-"""Loads the default face model, the asset built by `tools/build_face_model`."""
+"""Loads the default face model, the asset built by `tools/build_face_model`.
+
+Its contours, left meaning the subject's left:
+
+- `lips_outer_upper`, `lips_outer_lower`, `lips_inner_upper`, `lips_inner_lower`: from the right
+  corner of the mouth to the left one, both included. The inner two touch at rest.
+- `lid_upper_left`, `lid_lower_left`, `lid_upper_right`, `lid_lower_right`: the lids' margins, from
+  the subject's right to the subject's left, both corners of the eye included.
+- `pupil_left`, `iris_left`, `pupil_right`, `iris_right`: closed rings on the eyeballs,
+  counter-clockwise seen from the front, starting at the subject's left.
+- `face_oval`: 36 vertices, closed, clockwise in the picture from the forehead's middle.
+
+`mouthClose` is made for an open jaw, as ARKit means it: keep its weight at or below jawOpen's.
+"""
 
 from __future__ import annotations
 

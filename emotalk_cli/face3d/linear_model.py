@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +15,10 @@ LANDMARK_COUNT = 478
 """Points of MediaPipe's face mesh with refined irises."""
 LIP_UNIT_PREFIXES = ("jaw", "mouth", "tongue")
 """Beginnings of the ARKit names that speech articulates with; all others carry the emotion."""
+BLINK_LEAST_OPENING_M = 0.002
+"""Columns of the eye that open less than this say nothing about how far a blink must go."""
+BLINK_STRETCH = (0.4, 2.0)
+"""Least and most that a blink is stretched for a person's eyes."""
 BARYCENTRIC_TOLERANCE = 1e-3
 
 
@@ -21,6 +26,17 @@ def split_arkit_units(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The units named like ARKit's, split into "lips" (jaw*, mouth*, tongueOut) and "other"."""
     lips = tuple(n for n in names if n.startswith(LIP_UNIT_PREFIXES))
     return {"lips": lips, "other": tuple(n for n in names if n not in lips)}
+
+
+def _opening(
+    vertices: NDArray[np.float32], upper: NDArray[np.int32], lower: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """(U,) height of each upper lid margin vertex over the lower margin, metres."""
+    low = vertices[lower]
+    # Near the corners a margin may turn back by a hair; interpolation needs rising x.
+    x = np.maximum.accumulate(low[:, 0])
+    height = vertices[upper, 1] - np.interp(vertices[upper, 0], x, low[:, 1])
+    return np.asarray(height, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +58,7 @@ class FaceModel:
     landmark_is_contour: (478,) bool, points that MediaPipe puts on the silhouette, so that they
         slide over the skin as the head turns.
     triangle_parts: (F,) int32 index into part_names; empty if the model has no parts.
-    contours: name -> (N,) int32 vertices in order; see `assets/README.md` for the default's.
+    contours: name -> (N,) int32 vertices in order (`default_model` names the default's).
     eye_centres_m: (2, 3) float32, the left eyeball's centre, then the right one's, of the mean
         face; (0, 3) if the model has no eyeballs. eye_radius_m, iris_radius_m: 0 likewise. The
         pupils look along +z.
@@ -114,9 +130,28 @@ class FaceModel:
         self, shape: NDArray[np.float32], expression: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """Shape (S,) and expression (..., E) -> vertices (..., V, 3) float32, metres."""
-        neutral = self.mean_vertices + np.tensordot(shape, self.identity_basis, 1)
+        neutral = self.neutral(shape)
         moved = neutral + np.tensordot(expression, self.expression_basis, 1)
+        for unit, stretch in self._blink_stretch(neutral).items():
+            more = (stretch - 1)[:, None] * self.expression_basis[unit]
+            moved += np.asarray(expression)[..., unit, None, None] * more
         return np.asarray(moved, dtype=np.float32)
+
+    def neutral(self, shape: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shape (S,) -> vertices (V, 3) float32, metres, of the face at rest."""
+        moved = self.mean_vertices + np.tensordot(shape, self.identity_basis, 1)
+        return np.asarray(moved, dtype=np.float32)
+
+    def unit_offsets(self, shape: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What each unit at weight 1 adds to the face of a shape (S,): (E, V, 3) float32, m.
+
+        It is `expression_basis`, but for the blinks: these go as far as this person's lids are
+        apart, so that narrow and wide eyes both shut.
+        """
+        offsets = self.expression_basis.copy()
+        for unit, stretch in self._blink_stretch(self.neutral(shape)).items():
+            offsets[unit] *= stretch[:, None]
+        return offsets
 
     def landmarks(
         self, shape: NDArray[np.float32], expression: NDArray[np.float32]
@@ -131,15 +166,49 @@ class FaceModel:
         """Neutral landmarks (478, 3) of a shape (S,) and what the units add at weight 1
         (E, 478, 3); float32, metres. Enough to fit without the mesh.
         """
-        mean = self.at_landmarks(self.mean_vertices)
-        neutral = mean + np.tensordot(shape, self.at_landmarks(self.identity_basis), 1)
-        return np.asarray(neutral, dtype=np.float32), self.at_landmarks(self.expression_basis)
+        units = self._landmark_units.copy()
+        for unit, stretch in self._blink_stretch(self.neutral(shape)).items():
+            units[unit] = self.at_landmarks(stretch[:, None] * self.expression_basis[unit])
+        neutral = self._landmark_mean + np.tensordot(shape, self._landmark_identity, 1)
+        return np.asarray(neutral, dtype=np.float32), units
+
+    @functools.cached_property
+    def _landmark_mean(self) -> NDArray[np.float32]:
+        return self.at_landmarks(self.mean_vertices)
+
+    @functools.cached_property
+    def _landmark_identity(self) -> NDArray[np.float32]:
+        return self.at_landmarks(self.identity_basis)
+
+    @functools.cached_property
+    def _landmark_units(self) -> NDArray[np.float32]:
+        return self.at_landmarks(self.expression_basis)
 
     def at_landmarks(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Values at the vertices (..., V, C) -> at the landmarks (..., 478, C) float32."""
         corners = values[..., self.triangles[self.landmark_triangles], :]
         weights = self.landmark_barycentric[:, :, None]
         return np.asarray((corners * weights).sum(axis=-2), dtype=np.float32)
+
+    def _blink_stretch(self, neutral: NDArray[np.float32]) -> dict[int, NDArray[np.float32]]:
+        """Blink unit's index -> (V,) factor on its offsets for a neutral face (V, 3).
+
+        The factor is this face's lid opening over the mean face's, column by column of the eye.
+        Empty for a model without lid contours or without ARKit's blinks.
+        """
+        stretches = {}
+        for side in ("left", "right"):
+            unit = f"eyeBlink{side.capitalize()}"
+            upper, lower = (self.contours.get(f"lid_{lid}_{side}") for lid in ("upper", "lower"))
+            if upper is None or lower is None or unit not in self.expression_names:
+                continue
+            usual = _opening(self.mean_vertices, upper, lower)
+            wide = usual > BLINK_LEAST_OPENING_M
+            ratio = _opening(neutral, upper, lower)[wide] / usual[wide]
+            columns = self.mean_vertices[upper[wide], 0]
+            factor = np.interp(self.mean_vertices[:, 0], columns, np.clip(ratio, *BLINK_STRETCH))
+            stretches[self.expression_names.index(unit)] = factor.astype(np.float32)
+        return stretches
 
     def eye_centres(self, shape: NDArray[np.float32]) -> NDArray[np.float32]:
         """Centres (2, 3) float32, metres, of a shape's (S,) left and right eyeball.
@@ -211,8 +280,11 @@ class FaceModel:
             problems.append("landmark_barycentric does not fit landmark_triangles")
         if self.landmark_is_contour.shape != self.landmark_triangles.shape:
             problems.append("landmark_is_contour does not fit landmark_triangles")
-        if not 0 <= self.landmark_triangles.min() <= self.landmark_triangles.max() < len(
-            self.triangles
+        if (
+            not 0
+            <= self.landmark_triangles.min()
+            <= self.landmark_triangles.max()
+            < len(self.triangles)
         ):
             problems.append("landmarks name triangles that do not exist")
         if np.abs(self.landmark_barycentric.sum(axis=-1) - 1).max() > BARYCENTRIC_TOLERANCE:

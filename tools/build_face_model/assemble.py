@@ -30,6 +30,8 @@ FACE_WEIGHT, DENSE_WEIGHT, REST_WEIGHT = 1.0, 4.0, 0.08
 """Importance of a vertex in the PCA: face, lips and lids, everything else."""
 SCALP_BEHIND_M = 0.012
 """Skin behind this z and above the ears' middle is scalp."""
+GUMS_REACH_M = 0.03
+"""The cavity's wall is followed by the teeth from the lips this far back."""
 WHEELER_PUPIL_DISTANCE_MM = 63.0
 
 
@@ -88,6 +90,8 @@ def assemble(data: Path) -> RawModel:
         ball = eyes.make_eyeball(centres[side], radius, f"eye_{side}")
         joined.add_eyeball(ball, balls[side], centres[side], side)
     mouth = np.unique(quads[head.labels == "mouth_inner"])
+    near_lips = mean.vertices[mouth, 2] > seam_middle(mean.vertices, seam)[2] - GUMS_REACH_M
+    mouth = mouth[near_lips]
     lower_helper = layout.of(np.unique(base.groups["helper-lower-teeth"]))
     for arch, row in ((teeth.UPPER, "teeth_upper"), (teeth.LOWER, "teeth_lower")):
         joined.add_teeth(arch, row, seam, mouth, lower_helper)
@@ -114,8 +118,13 @@ def _mean_head(
     start = base.vertices[layout.ids]
     sliders = identity.read_sliders(data, layout.ids)
     people = identity.sample_people(start, Macros(data, layout.ids), sliders, SAMPLES, SEED)
+    balls = {s: layout.of(np.unique(base.groups[f"helper-{s[0]}-eye"])) for s in lids}
+    radius = EYE_RADIUS_SHARE * eyes.fit_sphere(start[balls["left"]])[1]
     for k in range(len(people)):
-        people[k] = seam.close(people[k].astype(np.float64))
+        person = seam.close(people[k].astype(np.float64))
+        for side, rings in lids.items():
+            eyes.clear_lids(person, rings, person[balls[side]].mean(axis=0), radius)
+        people[k] = person
     people = np.concatenate([people, people[:, layout.mirror] * np.float32([-1, 1, 1])])
     middle = start[layout.of(np.unique(base.groups["joint-head"]))].mean(axis=0)
     skin = np.zeros(len(start), dtype=bool)
@@ -130,8 +139,7 @@ def _mean_head(
     people = identity.align(people, np.flatnonzero(face))
     mean, basis, explained = identity.principal_shapes(people, weights, COMPONENTS)
     mean = 0.5 * (mean + units.mirrored(mean, layout))
-    balls = [layout.of(np.unique(base.groups[f"helper-{s}-eye"])) for s in "lr"]
-    apart = np.linalg.norm(mean[balls[0]].mean(axis=0) - mean[balls[1]].mean(axis=0))
+    apart = np.linalg.norm(mean[balls["left"]].mean(axis=0) - mean[balls["right"]].mean(axis=0))
     scale = PUPIL_DISTANCE_M / apart
     origin = mean[layout.of(np.unique(base.groups["joint-head"]))].mean(axis=0)
     expression = units.read_units(data, layout)
@@ -202,13 +210,19 @@ class _Joined:
         vertices = np.concatenate(self._vertices)
         labels = np.concatenate(self._labels)
         seam, border = lip_rings[SEAM_RING], lip_rings[-1]
+        low_border = np.concatenate(
+            [border.lower[:1], lip_rings[-2].lower[1:-1], border.lower[-1:]]
+        )
         contours = {
-            "lips_outer_upper": border.upper, "lips_outer_lower": border.lower,
+            "lips_outer_upper": border.upper, "lips_outer_lower": low_border,
             "lips_inner_upper": seam.upper, "lips_inner_lower": seam.lower,
         }
         for side in ("left", "right"):
             contours[f"lid_upper_{side}"] = lids[side][1].upper
             contours[f"lid_lower_{side}"] = lids[side][1].lower
+            first = int(np.concatenate(self._triangles)[labels == f"eye_{side}"].min())
+            contours[f"pupil_{side}"] = first + 1 + np.arange(eyes.SECTORS)
+            contours[f"iris_{side}"] = first + eyes.IRIS_RING_START + np.arange(eyes.SECTORS)
         return RawModel(
             vertices=vertices,
             triangles=np.concatenate(self._triangles),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .assemble import PART_NAMES, RawModel
 from .eyes import IRIS_TO_EYE
-from .landmarks import Tie
+from .landmarks import Tie, face_oval
 from .units import ARKIT_UNITS
 
 FORMAT_VERSION = 1
@@ -51,7 +51,8 @@ def write_asset(path: Path, raw: RawModel, tie: Tie) -> None:
         "eye_radius_m": np.array(raw.eye_radius, np.float32),
         "iris_radius_m": np.array(raw.eye_radius * IRIS_TO_EYE, np.float32),
     }
-    arrays |= {f"contour_{k}": v.astype(np.int32) for k, v in raw.contours.items()}
+    contours = raw.contours | {"face_oval": face_oval(raw, tie)}
+    arrays |= {f"contour_{k}": v.astype(np.int32) for k, v in contours.items()}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for key, array in arrays.items():
             content = io.BytesIO()

@@ -10,6 +10,8 @@ from .layout import Part
 
 SECTORS = 32
 """Vertices around each ring; a multiple of 4, so that the iris has its four landmark points."""
+IRIS_RING_START = 1 + 2 * SECTORS
+"""First vertex of the iris's rim among an eyeball's vertices."""
 IRIS_TO_EYE = 0.40
 """Radius of the iris over that of the eyeball."""
 PUPIL_TO_IRIS = 0.4
@@ -18,6 +20,15 @@ BACK_ANGLE_DEG = 125.0
 WHITE_RINGS = 7
 GAZE_DEG = {"Up": 25.0, "Down": 28.0, "In": 30.0, "Out": 30.0}
 """Turn of the eyeball at weight 1 of each gaze unit."""
+SHUT_LINE_LIFT = 0.35
+"""Where shut lids meet: on the way from the lower margin (0) to the line between the corners (1).
+The lower lid rises as far; a shut eye's line is flatter than an open eye's lower margin."""
+UPPER_FOLLOWS = (1.0, 1.0, 1.0, 1.0, 0.98, 0.94, 0.88)
+LOWER_FOLLOWS = (1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4)
+"""How far each ring of a lid goes with its margin in a blink. The rim goes as a whole."""
+FOLD_SHARE = 0.8
+"""Skin above the rings moves as the source has it, but by no more than this share of the margin's
+travel: the source lets the fold hang over the lashes."""
 LID_CLEARANCE_M = 0.0002
 """Closed lids stay at least this far outside the eyeball."""
 
@@ -86,6 +97,23 @@ def source_gaze_deg(
     return float(np.rad2deg(np.arccos(np.clip((np.trace(vt.T @ u.T) - 1) / 2, -1, 1))))
 
 
+def clear_lids(
+    vertices: NDArray[np.float64],
+    rings: list[Ring],
+    centre: NDArray[np.float64],
+    radius: float,
+) -> None:
+    """Move lid vertices of a neutral face (V, 3), in place, to outside its eyeball.
+
+    rings: lid rings from the socket's rim outwards; ring 1 is the margin that is seen.
+    """
+    for ring in rings[1:]:
+        spot = vertices[ring.ids] - centre
+        distance = np.linalg.norm(spot, axis=1, keepdims=True)
+        lack = np.maximum(radius + LID_CLEARANCE_M - distance, 0.0)
+        vertices[ring.ids] += spot / distance * lack
+
+
 def close_lids(
     offsets: NDArray[np.float64],
     vertices: NDArray[np.float64],
@@ -97,24 +125,39 @@ def close_lids(
 
     rings: lid rings from the socket's rim outwards; ring 1 is the margin that is seen.
     """
-    shut = offsets.copy()
     margin = rings[1]
-    closed = vertices + shut
-    low = closed[margin.lower]
-    place = np.interp(
-        closed[margin.upper, 0], np.maximum.accumulate(low[:, 0]), np.arange(len(low))
-    )
-    meet = np.stack([np.interp(place, np.arange(len(low)), low[:, k]) for k in range(3)], axis=1)
-    move = meet - closed[margin.upper]
-    move[[0, -1]] = 0.0
-    at = np.linspace(0, 1, len(margin.upper))
-    for step, ring in enumerate(rings):
-        share = 1.0 if step <= 1 else max(0.0, 1.0 - 0.25 * (step - 1))
-        where = np.linspace(0, 1, len(ring.upper))
-        for axis in range(3):
-            column = share * np.interp(where, at, move[:, axis])
-            shut[ring.upper[1:-1], axis] += column[1:-1]
+    low = vertices[margin.lower]
+    share = np.interp(low[:, 0], low[[0, -1], 0], [0.0, 1.0])[:, None]
+    chord = low[:1] + share * (low[-1:] - low[:1])
+    line = low.copy()
+    line[:, 1] += SHUT_LINE_LIFT * (chord - low)[:, 1]
+    top = vertices[margin.upper]
+    place = np.interp(top[:, 0], np.maximum.accumulate(line[:, 0]), np.arange(len(line)))
+    meet = np.stack([np.interp(place, np.arange(len(line)), line[:, k]) for k in range(3)], axis=1)
+    travel = np.interp(vertices[:, 0], top[:, 0], np.linalg.norm(meet - top, axis=1), 0.0, 0.0)
+    length = np.maximum(np.linalg.norm(offsets, axis=1), 1e-12)
+    shut = offsets * np.minimum(1.0, FOLD_SHARE * travel / length)[:, None]
+    _move(shut, rings, "lower", line - low, LOWER_FOLLOWS)
+    _move(shut, rings, "upper", meet - top, UPPER_FOLLOWS)
     return _push_out(shut, vertices, rings[1:], centre, radius)
+
+
+def _move(
+    offsets: NDArray[np.float64],
+    rings: list[Ring],
+    lid: str,
+    move: NDArray[np.float64],
+    shares: tuple[float, ...],
+) -> None:
+    """Let the lid's rings go with the margin's move, column by column, each by its share; the
+    corners stay."""
+    at = np.linspace(0, 1, len(move))
+    for ring, share in zip(rings, shares, strict=True):
+        ids = getattr(ring, lid)
+        where = np.linspace(0, 1, len(ids))
+        for axis in range(3):
+            offsets[ids, axis] = share * np.interp(where, at, move[:, axis])
+        offsets[ids[[0, -1]]] = 0.0
 
 
 def _push_out(

@@ -16,8 +16,8 @@ COLLAR_HEIGHT_M = 0.575
 SHOULDER_WIDTH_M = 0.078
 """Faces farther than this from the middle are no part of the head."""
 LIP_RINGS = 8
-"""Rings of vertices from the mouth cavity's rim (0) outwards that make up the lips; the last one
-is the vermilion border."""
+"""Rings of vertices from the mouth cavity's rim (0) outwards. The last one is the upper lip's
+vermilion border, the one before it the lower lip's."""
 LID_RINGS = 7
 """Rings from the eye socket's rim (0) outwards over the lids."""
 SOCKET_RINGS = 3
@@ -113,7 +113,8 @@ def cut_head(base: BaseMesh, segments: list[str]) -> Head:
     labels = np.full(len(body), "skin", dtype="U16")
     labels[segment == "body"] = "neck"
     labels[segment == "mouth_cavity"] = "mouth_inner"
-    labels[_inside(body, set().union(*lip_sets))] = "lips"
+    upper_border = set(lip_rings[-1].upper[1:-1].tolist())
+    labels[_inside(body, set().union(*lip_sets[:-1], upper_border))] = "lips"
 
     lid_rings, socket_ids = {}, {}
     for side, letter in (("left", "L"), ("right", "R")):

@@ -19,10 +19,12 @@ OPPOSITES = {
 }
 LEFT_OUT = ("head-trans", "head-age", "neck-trans", "measure-neck-height", "neck-scale-vert")
 """Beginnings of target names that move the head as a whole or repeat a macro."""
-SLIDER_SIGMA = 0.32
-"""Spread of a two-sided slider, whose ends are at +-1."""
-ONE_SIDED_SIGMA = 0.22
-"""Spread of a slider that has one end only (head-oval, ear-shape-pointed, ...)."""
+SLIDER_SIGMA = {"head": 0.13, "neck": 0.2, "cheek": 0.2, "chin": 0.22}
+"""Spread of a two-sided slider, whose ends are at +-1, by folder. The head's are set so that the
+facial index (height over width) spreads by 6 %, as it does among people."""
+OTHER_SIGMA = 0.27
+ONE_SIDED_SHARE = 0.7
+"""Spread of a slider that has one end only (head-oval, ear-shape-pointed), over that of others."""
 ASYMMETRY = 0.25
 """Spread of the difference between the two sides, as a share of the slider's."""
 CHILD_SHARE = 0.12
@@ -31,15 +33,17 @@ CHILD_SHARE = 0.12
 
 @dataclass(frozen=True)
 class Slider:
-    """One local shape: offsets (N, 3) at +1 and -1 of its left, right or middle target."""
+    """One local shape: offsets (N, 3) at +1 and -1 of its left, right or middle target, and the
+    spread of its value among people."""
 
     positive: list[NDArray[np.float32]]
     negative: list[NDArray[np.float32]]
+    sigma: float
 
 
 def read_sliders(data: Path, vertex_ids: NDArray[np.int64]) -> list[Slider]:
     """Every local shape of the head's folders; left and right targets are one slider."""
-    sliders: dict[str, dict[str, dict[str, NDArray[np.float32]]]] = defaultdict(
+    sliders: dict[tuple[str, str], dict[str, dict[str, NDArray[np.float32]]]] = defaultdict(
         lambda: defaultdict(dict)
     )
     for folder in FOLDERS:
@@ -51,18 +55,19 @@ def read_sliders(data: Path, vertex_ids: NDArray[np.int64]) -> list[Slider]:
             stem, _, end = name.removeprefix(side + "-" if side else "").rpartition("-")
             offsets = read_target(path)[vertex_ids].astype(np.float32)
             if end in OPPOSITES:
-                sliders[stem + "/" + end][side]["negative"] = offsets
+                sliders[folder, stem + "/" + end][side]["negative"] = offsets
             elif end in OPPOSITES.values():
                 opposite = next(k for k, v in OPPOSITES.items() if v == end)
-                sliders[stem + "/" + opposite][side]["positive"] = offsets
+                sliders[folder, stem + "/" + opposite][side]["positive"] = offsets
             else:
-                sliders[f"{stem}-{end}"][side]["positive"] = offsets
+                sliders[folder, f"{stem}-{end}"][side]["positive"] = offsets
     return [
         Slider(
             [ends["positive"] for ends in sides.values()],
             [ends["negative"] for ends in sides.values() if "negative" in ends],
+            SLIDER_SIGMA.get(folder, OTHER_SIGMA),
         )
-        for sides in sliders.values()
+        for (folder, _), sides in sliders.items()
     ]
 
 
@@ -77,12 +82,12 @@ def sample_people(
         people[k] = base + macros.offsets(
             sex=rng.beta(0.5, 0.5),
             age=rng.uniform(0.35, 0.6) if child else rng.uniform(0.6, 1.0),
-            muscle=float(np.clip(rng.normal(0.5, 0.18), 0, 1)),
-            weight=float(np.clip(rng.normal(0.5, 0.22), 0, 1)),
+            muscle=float(np.clip(rng.normal(0.5, 0.15), 0, 1)),
+            weight=float(np.clip(rng.normal(0.5, 0.18), 0, 1)),
             ancestry=rng.dirichlet(np.full(3, 0.5)),
         )
         for slider in sliders:
-            sigma = SLIDER_SIGMA if slider.negative else ONE_SIDED_SIGMA
+            sigma = slider.sigma if slider.negative else ONE_SIDED_SHARE * slider.sigma
             shared = rng.normal(0, sigma)
             for side in range(len(slider.positive)):
                 value = shared + rng.normal(0, ASYMMETRY * sigma) * (len(slider.positive) > 1)

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
 from .assemble import PART_NAMES, RawModel
-from .eyes import SECTORS
+from .eyes import IRIS_RING_START, SECTORS
 from .observe import View
 from .units import ARKIT_UNITS
 
@@ -99,6 +99,13 @@ def tie_landmarks(model: RawModel, views: list[View]) -> Tie:
     is_contour = np.zeros(478, dtype=bool)
     is_contour[list(FACE_OVAL)] = True
     return Tie(triangles, barycentric, is_contour, mirror)
+
+
+def face_oval(model: RawModel, tie: Tie) -> NDArray[np.int64]:
+    """(36,) vertices nearest to the face oval's landmarks, in `FACE_OVAL`'s order."""
+    corners = model.triangles[tie.triangles[list(FACE_OVAL)]]
+    heaviest = np.argmax(tie.barycentric[list(FACE_OVAL)], axis=1)
+    return np.asarray(corners[np.arange(len(corners)), heaviest])
 
 
 class _Solver:
@@ -213,7 +220,7 @@ def _tie_iris(
     """The centre is the pupil's; each rim point is the nearest of the iris's four."""
     faces = np.flatnonzero(model.parts == PART_NAMES.index(f"eye_{side}"))
     first = int(model.triangles[faces].min())
-    rim = [first + 1 + 2 * SECTORS + k * SECTORS // 4 for k in range(4)]
+    rim = [first + IRIS_RING_START + k * SECTORS // 4 for k in range(4)]
     chosen = {points[0]: first}
     for point in points[1:]:
         toward = np.mean([v.seen[point] - v.seen[points[0]] for v in views], axis=0)

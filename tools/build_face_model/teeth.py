@@ -35,7 +35,7 @@ class Arch:
 UPPER = Arch(
     width=(8.5, 6.6, 7.6, 7.1, 6.6, 10.2),
     depth=(6.0, 5.6, 7.6, 8.6, 8.6, 10.5),
-    height=(10.3, 9.2, 10.0, 8.4, 7.8, 7.2),
+    height=(10.6, 9.6, 10.6, 9.6, 9.2, 8.6),
     half_width=28.5,
     length=43.0,
     up=1.0,
@@ -142,10 +142,10 @@ def _crown_triangles() -> NDArray[np.int64]:
     rows = []
     for k in range(len(CROWN_HEIGHTS) - 1):
         a, b = k * SECTORS, (k + 1) * SECTORS
-        rows.append(np.stack([a + here, a + after, b + after], axis=1))
-        rows.append(np.stack([a + here, b + after, b + here], axis=1))
+        rows.append(np.stack([a + here, b + after, a + after], axis=1))
+        rows.append(np.stack([a + here, b + here, b + after], axis=1))
     cap = np.full(SECTORS, len(CROWN_HEIGHTS) * SECTORS)
-    rows.append(np.stack([cap, after, here], axis=1))
+    rows.append(np.stack([cap, here, after], axis=1))
     return np.concatenate(rows)
 
 
@@ -172,13 +172,13 @@ def _gum(arch: Arch) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     distance, papilla = _both_sides(stations, -1.0), _both_sides(shares, 1.0)
     neck, depth = _both_sides(heights, 1.0), _both_sides(depths, 1.0)
     point, _, normal = _frame(arch, distance)
-    edge = neck - 2.6 * papilla**3
+    edge = neck - 1.8 * papilla**2
     profile = (
-        (edge, -0.25 - 0.9 * papilla**3),
+        (edge, -0.25 - 0.9 * papilla**2),
         (edge + 1.0, np.full_like(edge, 0.35)),
-        (neck + 3.0, np.full_like(edge, 0.6)),
-        (neck + 7.0, np.full_like(edge, 0.0)),
-        (neck + 7.0, -depth - 0.0),
+        (neck + 2.0, np.full_like(edge, 0.4)),
+        (neck + 4.5, np.full_like(edge, -1.2)),
+        (neck + 4.5, -depth - 0.0),
         (neck + 2.0, -depth - 0.8),
         (edge, -depth + 0.2),
     )
