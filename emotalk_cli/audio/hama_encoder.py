@@ -14,6 +14,8 @@ from emotalk_cli.errors import EmotalkError
 
 Float = NDArray[np.float32]
 
+MOST_THREADS = 4
+
 # Each class takes the phones of all the recogniser's languages that look alike on the lips, so
 # that a language which no training clip spoke still meets trained inputs. What is named nowhere
 # (tones, length and other marks) counts as blank.
@@ -78,9 +80,11 @@ class HamaEncoder:
     feature_names = tuple(PHONE_CLASSES)
     rate_hz = RATE_HZ
 
-    def __init__(self, threads: int = 0) -> None:
-        """Load the recogniser; `threads` blocks are heard at once (0: one per core, at most 4)."""
-        self._threads = threads or min(4, os.cpu_count() or 1)
+    def __init__(self) -> None:
+        """Load the recogniser. It hears blocks side by side; OMP_NUM_THREADS limits how many."""
+        cores = min(MOST_THREADS, os.cpu_count() or 1)
+        limit = os.environ.get("OMP_NUM_THREADS", "")
+        self._threads = min(cores, int(limit)) if limit.isdecimal() and int(limit) else cores
         try:
             import hama
 

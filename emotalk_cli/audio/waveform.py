@@ -29,17 +29,22 @@ FILTER_TAPS = 801  # 50 ms, symmetric: no delay
 FILTER_BLOCK = 1 << 15
 
 
-def load_waveform(path: Path, progress: Progress | None = None) -> Float:
-    """Read the sound of any file that ffmpeg reads -> (S,) float32, mono, 16 kHz, in -1..1.
+def load_waveform(path: Path, progress: Progress = Quiet()) -> Float:
+    """Read the speech of any file that ffmpeg reads -> (S,) float32, mono, 16 kHz, in -1..1.
 
     Raises EmotalkError where there is no file, no sound, or nothing that could be speech.
     """
+    waveform = read_waveform(path)
+    for note in check_waveform(waveform, str(path)):
+        progress.note(note)
+    return waveform
+
+
+def read_waveform(path: Path) -> Float:
+    """The sound of a file as it is (S,), mono, 16 kHz, in -1..1."""
     from emotalk_cli.media import read_sound
 
-    waveform = np.clip(read_sound(path, SAMPLE_RATE_HZ), -1.0, 1.0).astype(np.float32, copy=False)
-    for note in check_waveform(waveform, str(path)):
-        (progress or Quiet()).note(note)
-    return waveform
+    return np.clip(read_sound(path, SAMPLE_RATE_HZ), -1.0, 1.0)
 
 
 def check_waveform(waveform: Float, name: str) -> list[str]:
@@ -56,7 +61,8 @@ def check_waveform(waveform: Float, name: str) -> list[str]:
     peak = float(np.abs(waveform).max())
     if _db(peak) < SILENCE_DBFS:
         raise EmotalkError(
-            f"{name} is silent: its loudest moment is {_db(peak):.0f} dB below full scale.", another
+            f"{name} is silent: nothing in it is louder than {max(_db(peak), -120):.0f} dB.",
+            another,
         )
     notes = []
     if (level := speech_level_db(waveform)) < QUIET_DBFS:
