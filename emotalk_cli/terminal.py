@@ -1,0 +1,105 @@
+"""What people see on stderr: progress bars, notes, lists and errors."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+    from rich.progress import TaskID
+
+    from emotalk_cli.errors import EmotalkError
+
+MAX_LISTED = 20
+
+
+@dataclass
+class _Settings:
+    """How much is said."""
+
+    quiet: bool = False
+    debug: bool = False
+
+
+_settings = _Settings()
+
+
+def setup(*, quiet: bool, debug: bool) -> None:
+    """Say nothing but errors (`quiet`); show tracebacks of errors (`debug`)."""
+    _settings.quiet, _settings.debug = quiet, debug
+
+
+def say(text: str) -> None:
+    """One line for people."""
+    if not _settings.quiet:
+        _console().print(text, markup=False)
+
+
+def say_error(error: EmotalkError) -> None:
+    """What is wrong, and what to do next."""
+    if _settings.debug:
+        traceback.print_exc()
+    console = _console()
+    console.print("Error:", style="bold red", end=" ")
+    console.print(error.problem, markup=False)
+    if error.next_step:
+        console.print(error.next_step, markup=False)
+
+
+def list_failures(failed: Mapping[str, str], folder: Path) -> None:
+    """Clips that could not be done, with their reasons."""
+    console = _console()
+    for clip, reason in list(failed.items())[:MAX_LISTED]:
+        console.print(f"Failed: {clip}: {reason}", markup=False)
+    if len(failed) > MAX_LISTED:
+        console.print(f"... and {len(failed) - MAX_LISTED} more.")
+    console.print(f"{len(failed)} failed; the others are in {folder}.", markup=False)
+
+
+@contextmanager
+def bars() -> Iterator[Bars]:
+    """Progress bars while the block runs."""
+    drawn = Bars(_console())
+    with drawn.progress:
+        yield drawn
+
+
+class Bars:
+    """A `progress.Progress` drawn with rich on a terminal; elsewhere only its notes are said."""
+
+    def __init__(self, console: Console) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        from rich.progress import TimeRemainingColumn as Remaining
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        hidden = _settings.quiet or not console.is_terminal
+        self.progress = Progress(*columns, Remaining(), console=console, disable=hidden)
+        self._task: TaskID | None = None
+
+    def task(self, title: str, total: int | None = None) -> None:
+        """Begin a bar of `total` steps in place of the last."""
+        if self._task is not None:
+            self.progress.update(self._task, visible=False)
+        self._task = self.progress.add_task(title, total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        """Move the bar on."""
+        if self._task is not None:
+            self.progress.advance(self._task, steps)
+
+    def note(self, text: str) -> None:
+        """Say something above the bar."""
+        if not _settings.quiet:
+            self.progress.console.print(f"Note: {text}", markup=False)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
