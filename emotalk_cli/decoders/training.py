@@ -325,4 +325,4 @@ def _moved(batch: Batch, device: torch.device) -> Batch:
 
 def _mix(*numbers: int) -> int:
     """One 63-bit seed of several numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1
