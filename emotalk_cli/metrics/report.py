@@ -19,10 +19,18 @@ from emotalk_cli.metrics.svg import curves, histogram
 from emotalk_cli.schema import ScoreRow
 from emotalk_cli.store import atomic_path
 
-HEADLINE = ("lip r", "lip lag", "lip amplitude", "LVE", "MVE", "|FDD|", "M-LMD", "F-LMD", "SSIM")
+HEADLINE = ("lip r", "|lip lag|", "lip amplitude", "LVE", "MVE", "|FDD|", "M-LMD", "SSIM")
 RANKED_BY = ("lip r", "M-LMD", "LVE")  # the first that was measured ranks the clips
 WORST_SHOWN = 10
 SIGNIFICANT = 0.05
+METHOD = (
+    "Tracks are compared on the reference's own face and, for landmarks, with its head pose, so "
+    "that only the motion of the face counts; both sides have the reference's frame rate and the "
+    "length of the shorter. Frames in which either face was lost are left out.",
+    "The intervals treat clips as independent: they speak of more clips of the same speakers, not "
+    "of other speakers. Landmark figures depend on the points and the crop used here; compare "
+    "them with other runs of this program, not with tables in papers.",
+)
 ARROWS = {LOWER: "↓", HIGHER: "↑", "": ""}
 
 
@@ -108,8 +116,9 @@ def _means(report: Report) -> str:
     return (
         f"<h2>Means over clips</h2>"
         f'<p class="soft">In brackets the {CONFIDENCE:.0%} interval of the mean from {RESAMPLES} '
-        "bootstrap resamples of the clips. ↓ lower is better, ↑ higher is better. On the right, "
-        f"how the clips of {escape(report.systems[0])} spread, with their mean.</p>"
+        "bootstrap resamples of the clips. ↓ lower is better, ↑ higher is better."
+        f'<span class="spread"> On the right, how the clips of {escape(report.systems[0])} '
+        "spread, with their mean.</span></p>"
         f'<div class="scroll"><table><thead><tr><th></th>{head}<th class="spread"></th></tr>'
         f"</thead><tbody>{''.join(body)}</tbody></table></div>"
     )
@@ -185,8 +194,8 @@ def _groups(kind: str, means: Sequence[Mean]) -> str:
             cells = "".join(f"<td>{_interval(m.interval) if m else ''}</td>" for m in found)
             body.append(f"<tr><td>{escape(group)}</td><td>{count}</td>{cells}</tr>")
     return (
-        f'<h2>By {escape(kind)}</h2><div class="scroll"><table><thead><tr><th></th><th>clips</th>'
-        f"{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+        f'<h2>By {escape(kind)}</h2><div class="scroll"><table class="tight"><thead><tr><th></th>'
+        f"<th>clips</th>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 
 
@@ -246,11 +255,12 @@ def _notes(notes: Sequence[str]) -> str:
 
 
 def _definitions(rows: Iterable[ScoreRow]) -> str:
-    names = dict.fromkeys(row.metric for row in rows)
+    names = dict.fromkeys(row.metric.partition(",")[0] for row in rows)
     terms = "".join(
         f"<dt>{escape(name)}</dt><dd>{escape(definition_of(name))}</dd>" for name in names
     )
-    return f'<h2>What the metrics mean</h2><dl class="terms">{terms}</dl>'
+    method = "".join(f"<p>{escape(text)}</p>" for text in METHOD)
+    return f'<h2>What the metrics mean</h2>{method}<dl class="terms">{terms}</dl>'
 
 
 def _ranking(rows: Iterable[ScoreRow], system: str) -> tuple[str, list[ScoreRow]]:
@@ -281,5 +291,5 @@ def _number(value: float) -> str:
     if np.isnan(value):
         return "–"
     digits = max(0, 2 - int(np.floor(np.log10(abs(value))))) if abs(value) > 1e-9 else 0
-    text = f"{value:.{min(digits, 4)}f}"
+    text = f"{value:.{min(digits, 3)}f}"
     return text.replace("-", "−") if float(text) else "0"

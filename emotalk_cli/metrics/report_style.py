@@ -24,6 +24,9 @@ tr.family td{border-top:0;padding-top:20px;font-weight:600;color:var(--ink)}
 tr.family+tr td{border-top:1px solid var(--line)}
 td small{font-size:12.5px}
 td b{font-weight:600}
+table.tight td,table.tight th{padding-left:6px;padding-right:6px}
+table.tight td small{display:block}
+table.tight td{vertical-align:top}
 .better{color:var(--good)}.worse{color:var(--bad)}
 .facts{display:flex;flex-wrap:wrap;gap:8px 36px;margin:22px 0 0;padding:0}
 .facts div{min-width:90px}
@@ -49,7 +52,7 @@ ul{padding-left:18px;margin:6px 0}
 li{margin:3px 0;overflow-wrap:anywhere}
 td.name{white-space:normal;overflow-wrap:anywhere;min-width:96px}
 @media(max-width:640px){main{padding:24px 16px 60px}h1{font-size:22px}
-th,td{padding:6px 6px}.spread{display:none}td small{display:block}
+th,td{padding:6px 6px}.spread{display:none}td:not(.name) small{display:block}
 .facts{gap:8px 22px}.facts dd{font-size:18px}
 dl.terms{grid-template-columns:1fr;gap:2px}dl.terms dd{margin-bottom:8px}
 svg text{font-size:19px}}

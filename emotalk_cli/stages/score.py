@@ -260,9 +260,10 @@ def _load(path: Path, face_model: str) -> Side:
         surface = _surface(face_model, len(track.shape))
         if surface.geometry.sha256 != track.face_model_sha256:
             raise EmotalkError(
-                f"{path} moves the face model {track.face_model}, not {surface.geometry.name} "
-                "as it is here.",
-                "Make the track again with `emotalk fit-3dmm`, or name its --face-model.",
+                f"{path} was made for another face model ({track.face_model}, "
+                f"{track.face_model_sha256[:8]}) than the one here ({surface.geometry.name}, "
+                f"{surface.geometry.sha256[:8]}).",
+                "Make it again with `emotalk fit-3dmm`, or name its model with --face-model.",
             )
         return Side(track.labels, len(track.valid), track.fps, track=track, surface=surface)
     if kind is Clip:
