@@ -23,7 +23,7 @@ from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting import photo_frames
 from emotalk_cli.face3d.fitting_basis import FitBasis, basis_of
 from emotalk_cli.face3d.fitting_points import INNER_LIPS, LIDS_LEFT, LIDS_RIGHT, inter_ocular
-from emotalk_cli.face3d.landmark_offsets import OFFSETS_PATH
+from emotalk_cli.face3d.landmark_offsets import OFFSETS_PATH, landmark_offsets
 from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.render.photo import read_photo
 
@@ -49,11 +49,8 @@ def main() -> None:
     parser.add_argument("photos", nargs="+", type=Path)
     photos = [p for p in map(_read, parser.parse_args().photos) if p]
     model = load_default_face_model()
-    measured = basis_of(model)
-    # The basis may hold older offsets: begin from the bare model.
-    basis = dataclasses.replace(
-        measured, neutral=model.landmark_bases(np.zeros(len(model.identity_basis), np.float32))[0]
-    )
+    older = basis_of(model)
+    basis = dataclasses.replace(older, neutral=older.neutral - landmark_offsets(model))
     mirrored = basis.neutral * np.array([-1.0, 1.0, 1.0], np.float32)
     twin = np.linalg.norm(mirrored[:, None] - basis.neutral[None], axis=-1).argmin(axis=1)
     offset = np.zeros((len(twin), 3))

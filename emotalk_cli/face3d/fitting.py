@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.fitting_basis import FitBasis, basis_of, sparsity, stiffness
+from emotalk_cli.face3d.fitting_basis import FitBasis, basis_of
 from emotalk_cli.face3d.fitting_expression import improve, residuals, start
 from emotalk_cli.face3d.fitting_identity import Identity, solve_identity
 from emotalk_cli.face3d.fitting_points import inter_ocular
 from emotalk_cli.face3d.fitting_pose import smooth_pose
+from emotalk_cli.face3d.fitting_prior import expression_prior
 from emotalk_cli.face3d.fitting_problem import Frames, Weights
 from emotalk_cli.schema import FaceTrack, Labels, MadeBy
 
@@ -62,13 +63,19 @@ def fit_photo(
     as such unless it is clearly an expression.
     """
     basis = basis_of(model)
-    weights = Weights(basis, PHOTO_CERTAINTY)
-    camera = _camera(landmarks[None], width_px, height_px)
-    valid = np.ones(1, bool)
-    frames = start(landmarks[None], valid, camera, basis.neutral, basis)
-    pull = sparsity(basis.names, static_factor=PHOTO_STATIC_FACTOR)
-    shape, _ = solve_identity(frames, basis, weights, pull)
+    frames, shape = photo_frames(landmarks, width_px, height_px, basis)
     return _track(frames, shape, basis, model, 25.0, made_by, labels or Labels())
+
+
+def photo_frames(
+    landmarks: Float, width_px: int, height_px: int, basis: FitBasis
+) -> tuple[Frames, Float]:
+    """One picture's landmarks (478, 3) px -> its pose and expression, and the shape (S,)."""
+    camera = _camera(landmarks[None], width_px, height_px)
+    frames = start(landmarks[None], np.ones(1, bool), camera, basis.neutral, basis)
+    prior = expression_prior(basis.names, static_factor=PHOTO_STATIC_FACTOR)
+    shape, _ = solve_identity(frames, basis, Weights(basis, PHOTO_CERTAINTY), prior)
+    return frames, shape
 
 
 def fit_identity(
@@ -88,7 +95,7 @@ def fit_identity(
     camera = _camera(chosen, long_side, long_side)
     camera[1:3] = 0.0
     frames = start(chosen, np.ones(len(chosen), bool), camera, basis.neutral, basis)
-    shape, offset = solve_identity(frames, basis, Weights(basis), sparsity(basis.names))
+    shape, offset = solve_identity(frames, basis, Weights(basis), expression_prior(basis.names))
     return Identity(shape, float(frames.camera[0]), float(long_side), offset)
 
 
@@ -133,13 +140,12 @@ def _solve_window(
 ) -> None:
     if not frames.valid.any():
         return
-    pull = sparsity(basis.names)
-    stiff = stiffness(basis.names, fps)
+    prior = expression_prior(basis.names, fps=fps)
     for _ in range(POSE_STEPS):
-        improve(frames, neutral, basis.deltas, weights, pull, stiff)
+        improve(frames, neutral, basis.deltas, weights, prior)
     frames.head_pose = smooth_pose(frames.head_pose, frames.valid, fps)
     for _ in range(LAST_STEPS):
-        improve(frames, neutral, basis.deltas, weights, pull, stiff, free_pose=False)
+        improve(frames, neutral, basis.deltas, weights, prior, free_pose=False)
 
 
 def _track(

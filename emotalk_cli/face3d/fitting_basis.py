@@ -1,4 +1,4 @@
-"""What the fit needs of a face model: its landmarks' linear bases, normals and priors."""
+"""What the fit needs of a face model: its landmarks' linear bases and normals."""
 
 from __future__ import annotations
 
@@ -9,23 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.face3d.fitting_points import INNER_LIPS
+from emotalk_cli.face3d.landmark_offsets import landmark_offsets
+
 if TYPE_CHECKING:
     from emotalk_cli.face3d.linear_model import FaceModel
 
 Float = NDArray[np.float32]
-
-QUICK_PARTS = ("blink", "jaw", "mouth", "lip", "tongue", "look")
-"""Units whose names hold one of these move fast: lips close and lids blink within two frames."""
-QUICK_STIFFNESS = 0.03
-SLOW_STIFFNESS = 0.5
-"""Weight of the second difference in time, as a share of what the landmarks say of the unit, at
-25 frames a second: halves motion of about 9 and 4.5 Hz."""
-FREE_PARTS = ("look",)
-"""Units that people use all the time: gaze is hardly ever exactly straight."""
-SPARSITY = 1.0
-FREE_SPARSITY = 0.1
-STATIC_PARTS = ("brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll")
-"""Units that look like the shape of a face at rest."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +45,29 @@ def basis_of(model: FaceModel) -> FitBasis:
     neutral, deltas = model.landmark_bases(mean_shape)
     normals = model.at_landmarks(vertex_normals(model.mean_vertices, model.triangles))
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    identity = model.at_landmarks(model.identity_basis)
     return FitBasis(
-        neutral=np.asarray(neutral, np.float32),
-        identity=model.at_landmarks(model.identity_basis),
+        neutral=_lips_closed(np.asarray(neutral + landmark_offsets(model), np.float32)),
+        identity=_lips_closed(identity),
         deltas=np.asarray(deltas, np.float32),
         normals=np.asarray(normals, np.float32),
         is_contour=np.asarray(model.landmark_is_contour, bool),
         names=tuple(model.expression_names),
     )
+
+
+def _lips_closed(points: Float) -> Float:
+    """Points or motions (..., 478, 3) with each pair of inner lip points at its middle.
+
+    On closed lips the landmarker puts the two inner lips on one line, to 0.2 mm in photos; the
+    model's neutral face has closed lips, whatever the shape.
+    """
+    closed = points.copy()
+    upper, lower = np.array(INNER_LIPS).T
+    closed[..., upper, :] = closed[..., lower, :] = (
+        points[..., upper, :] + points[..., lower, :]
+    ) / 2.0
+    return closed
 
 
 def vertex_normals(vertices: Float, triangles: NDArray[np.int32]) -> Float:
@@ -74,24 +79,3 @@ def vertex_normals(vertices: Float, triangles: NDArray[np.int32]) -> Float:
         np.add.at(normals, triangles[:, i], area)
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     return np.asarray(normals / np.maximum(length, 1e-12), np.float32)
-
-
-def sparsity(names: tuple[str, ...], *, static_factor: float = 1.0) -> Float:
-    """Pull of every unit towards 0 (E,), in units of the data term.
-
-    `static_factor` multiplies it for units that look like the shape of a face at rest.
-    """
-    pull = np.full(len(names), SPARSITY, np.float32)
-    pull[_named(names, STATIC_PARTS)] *= static_factor
-    pull[_named(names, FREE_PARTS)] = FREE_SPARSITY
-    return pull
-
-
-def stiffness(names: tuple[str, ...], fps: float) -> Float:
-    """Weight (E,) of the second difference in time, as a share of the unit's own curvature."""
-    share = np.where(_named(names, QUICK_PARTS), QUICK_STIFFNESS, SLOW_STIFFNESS)
-    return np.asarray(share * (fps / 25.0) ** 4, np.float32)
-
-
-def _named(names: tuple[str, ...], parts: tuple[str, ...]) -> NDArray[np.bool_]:
-    return np.array([any(part in name.lower() for part in parts) for name in names], bool)

@@ -10,6 +10,7 @@ from emotalk_cli.face3d.fitting_basis import FitBasis
 from emotalk_cli.face3d.fitting_kernels import solve_boxes
 from emotalk_cli.face3d.fitting_points import POINTS, point_weights
 from emotalk_cli.face3d.fitting_pose import first_pose, step_pose
+from emotalk_cli.face3d.fitting_prior import Prior
 from emotalk_cli.face3d.fitting_problem import Frames, Weights, normal_equations
 
 Float = NDArray[np.float32]
@@ -39,28 +40,27 @@ def improve(
     neutral: Float,
     deltas: Float,
     weights: Weights,
-    sparsity: Float,
-    stiffness: Float,
+    prior: Prior,
     *,
     free_pose: bool = True,
 ) -> None:
     """One Gauss-Newton step on the pose and expression of all frames, in place.
 
-    neutral (478, 3) and deltas (E, 478, 3) m; sparsity (E,); stiffness (E,) is the share of each
-    unit's own curvature that weighs its second difference in time.
+    neutral (478, 3) and deltas (E, 478, 3) m.
     """
     normal = normal_equations(frames, neutral, deltas, deltas, weights, free_pose=free_pose)
     hessian = normal.hessian[:, :-1, :-1]
     before = frames.expression
     target = normal.gradient[:, :-1] + np.einsum("tij,tj->ti", hessian, before)
     own = np.median(np.diagonal(hessian, axis1=1, axis2=2)[frames.valid], axis=0)
-    pull = np.where(frames.valid[:, None], sparsity, INVALID_SPARSITY)
+    pull = np.where(frames.valid[:, None], prior.sparsity, INVALID_SPARSITY)
     after = before.copy()
     solve_boxes(
-        hessian.astype(np.float32),
+        (hessian + prior.added_curvature(hessian[frames.valid])).astype(np.float32),
         target.astype(np.float32),
         pull.astype(np.float32),
-        (stiffness * own).astype(np.float32),
+        (prior.stiffness * own).astype(np.float32),
+        prior.caps,
         after,
         SWEEPS,
         TOLERANCE,

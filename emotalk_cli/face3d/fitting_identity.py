@@ -19,6 +19,7 @@ from emotalk_cli.face3d.fitting_expression import residuals
 from emotalk_cli.face3d.fitting_kernels import solve_boxes
 from emotalk_cli.face3d.fitting_points import POINTS
 from emotalk_cli.face3d.fitting_pose import step_pose
+from emotalk_cli.face3d.fitting_prior import Prior
 from emotalk_cli.face3d.fitting_problem import (
     POINT_ERROR_M,
     Frames,
@@ -63,7 +64,7 @@ class Identity:
 
 
 def solve_identity(
-    frames: Frames, basis: FitBasis, weights: Weights, sparsity: Float, focal_sd: float = FOCAL_SD
+    frames: Frames, basis: FitBasis, weights: Weights, prior: Prior, focal_sd: float = FOCAL_SD
 ) -> tuple[Float, Float]:
     """Find shape (S,) and offsets (478, 3) m of the person seen in all frames.
 
@@ -79,7 +80,7 @@ def solve_identity(
         normal = normal_equations(frames, neutral, basis.deltas, columns, weights)
         precision = np.append(np.ones(len(shape)), focal_sd**-2)
         mean = np.append(-shape, first_log_focal - log_focal)
-        expression, shared = _solve_shared(normal, frames, precision, mean, sparsity, many)
+        expression, shared = _solve_shared(normal, frames, precision, mean, prior, many)
         step = np.concatenate(
             [expression - frames.expression, np.tile(shared, (len(expression), 1))], axis=1
         )
@@ -99,7 +100,7 @@ def _solve_shared(
     frames: Frames,
     precision: NDArray[np.float64],
     mean: NDArray[np.float64],
-    sparsity: Float,
+    prior: Prior,
     many: bool,
 ) -> tuple[Float, NDArray[np.float64]]:
     """Expression (K, E) and the step of the shared unknowns (S + 1,), each given the other.
@@ -114,13 +115,14 @@ def _solve_shared(
     inverse = np.linalg.inv(matrix)
     constant = share * normal.gradient[:, units:].sum(axis=0) + precision * mean
     start = np.einsum("tij,tj->ti", h_ww, frames.expression) + normal.gradient[:, :units]
-    pull = np.tile(sparsity, (len(frames.expression), 1))
+    bent = h_ww + prior.added_curvature(h_ww)
+    pull = np.tile(prior.sparsity, (len(frames.expression), 1))
     expression = frames.expression.copy()
     loose = np.zeros(units, np.float32)
     shared = inverse @ constant
     for _ in range(INNER_ROUNDS):
         target = (start - h_ws @ shared).astype(np.float32)
-        solve_boxes(h_ww, target, pull, loose, expression, SWEEPS, TOLERANCE)
+        solve_boxes(bent, target, pull, loose, prior.caps, expression, SWEEPS, TOLERANCE)
         if many:
             expression -= np.quantile(expression, REST_QUANTILE, axis=0).astype(np.float32)
             np.maximum(expression, 0.0, out=expression)

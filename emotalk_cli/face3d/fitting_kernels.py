@@ -90,6 +90,7 @@ def solve_boxes(
     gradient: Float,
     sparsity: Float,
     smoothness: Float,
+    caps: Int,
     values: Float,
     sweeps: int,
     tolerance: float,
@@ -99,10 +100,14 @@ def solve_boxes(
     Changes `values` (T, E) in place to the minimum within 0..1 of
     sum_t (w_t' hessian_t w_t / 2 - gradient_t' w_t + sparsity_t' w_t)
     + sum_e smoothness_e sum_t (w_te - 2 w_(t+1)e + w_(t+2)e)^2 / 2.
-    hessian (T, E, E), gradient (T, E), sparsity (T, E), smoothness (E,). Stops after `sweeps`
-    or when no value moves by more than `tolerance`.
+    hessian (T, E, E), gradient (T, E), sparsity (T, E), smoothness (E,). Unit e stays below unit
+    caps[e], where that is not -1. Stops after `sweeps` or when no value moves by more than
+    `tolerance`.
     """
     frames, units = values.shape
+    capped = caps >= 0
+    capped_by = np.full(units, -1)
+    capped_by[caps[capped]] = np.flatnonzero(capped)
     for _ in range(sweeps):
         moved = np.float32(0.0)
         for t in range(frames):
@@ -122,7 +127,12 @@ def solve_boxes(
                         curvature += stiffness * share * share
                 if curvature <= 0.0:
                     continue
-                value = min(max(w[e] - slope / curvature, np.float32(0.0)), np.float32(1.0))
+                low, high = np.float32(0.0), np.float32(1.0)
+                if caps[e] >= 0:
+                    high = w[caps[e]]
+                if capped_by[e] >= 0:
+                    low = w[capped_by[e]]
+                value = min(max(w[e] - slope / curvature, low), high)
                 moved = max(moved, abs(value - w[e]))
                 w[e] = value
         if moved < tolerance:

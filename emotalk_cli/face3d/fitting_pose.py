@@ -10,7 +10,7 @@ from emotalk_cli.face3d.camera import rotation_matrix, rotation_vector
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-POSE_STIFFNESS = (0.3, 0.3, 0.3, 0.1, 0.1, 2.0)
+POSE_STIFFNESS = (1.0, 1.0, 1.0, 0.5, 0.5, 5.0)
 """Weight of the second difference in time of rotation and translation at 25 frames a second;
 depth is seen worst and moves least."""
 

@@ -1,0 +1,40 @@
+"""Where real faces carry MediaPipe's landmarks, beside where the model's pictures carry them.
+
+The default model's landmarks were tied by running the landmarker on rendered heads, which have no
+brows and no hairline. On photos the same points lie up to a few millimetres elsewhere; the mean
+difference over many people is measured by `tools/measure_landmark_offsets.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from emotalk_cli.face3d.linear_model import FaceModel
+
+OFFSETS_PATH = Path(__file__).resolve().parents[1] / "assets" / "landmark_offsets.npz"
+
+
+def landmark_offsets(model: FaceModel) -> NDArray[np.float32]:
+    """What to add to a model's landmarks, (478, 3) m in model space; 0 where nothing was measured.
+
+    Add them to `model.landmarks(...)` to find where a photo of that face shows the points.
+    """
+    name, offsets = _measured()
+    if model.name == name and len(offsets) == len(model.landmark_triangles):
+        return offsets
+    return np.zeros((len(model.landmark_triangles), 3), np.float32)
+
+
+@functools.cache
+def _measured() -> tuple[str, NDArray[np.float32]]:
+    """Name of the model and its offsets as they stand in the asset."""
+    if not OFFSETS_PATH.is_file():
+        return "", np.zeros((0, 3), np.float32)
+    with np.load(OFFSETS_PATH, allow_pickle=False) as stored:
+        return str(stored["model"]), stored["offset_m"].astype(np.float32)
