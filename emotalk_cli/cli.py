@@ -163,8 +163,8 @@ def _extract_audio(
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.say(f"{len(done.features)} files in {output}, {done.made} of them made now.")
-    _fail_if_any(done.failed, output)
+    terminal.say(f"{len(done.files)} files in {output}, {done.made} of them made now.")
+    _fail_if_any({f.clip: f.reason for f in done.failures}, output)
 
 
 @app.command("act")
@@ -199,7 +199,6 @@ def _act(
 
 def _training(name: str, about: str) -> None:
     """Add one of the three training commands; they differ in what they predict alone."""
-
     folder = Path(name.removeprefix("train-"))
 
     def train(
