@@ -1,0 +1,308 @@
+"""Eyes: gaze and lids, painted into the photo's texture around each eye.
+
+The lids' margins come from the model's landmarks. Between them stands the eyeball, whose iris is
+cut out of the photo, completed and moved; the skin above and below is drawn along with its margin,
+so that the photo's own lashes come down in a blink.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.matte import fill_smoothly
+from emotalk_cli.render.registration import Registered
+from emotalk_cli.render.texture import Texture
+
+Float = NDArray[np.float32]
+
+ZONE_M = (0.017, 0.011)
+"""Half axes of the zone around an eye in which the texture moves and not the mesh."""
+ZONE_END = 1.9
+"""At this multiple of the zone's axes the mesh moves fully."""
+LASH_SHARE = 0.07
+"""Skin this near to a margin (over the eye's width) moves with it as a whole."""
+BROW_SHARE = 0.92
+"""The skin is stretched up to here on the way from the margin to the brow."""
+MIN_BROW_SHARE = 0.28
+CHEEK_SHARE = 0.40
+"""The lower lid is stretched so far down, over the eye's width."""
+MAX_OPEN = 1.45
+LOWER_LID_LIMIT = 0.4
+"""The lower lid rises at most by this share of the eye's opening."""
+SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
+"""Reach (over the eye's width) and strength of the upper lid's shadow on the eyeball."""
+IRIS_EDGE = 0.10
+"""Softness of the iris' border over its radius."""
+
+
+@dataclass(frozen=True)
+class _Points:
+    """MediaPipe's landmarks of one eye, from the picture's left to its right."""
+
+    upper: tuple[int, ...]
+    lower: tuple[int, ...]
+    brow: tuple[int, ...]
+    iris: int
+
+
+EYES = (
+    _Points(
+        (33, 246, 161, 160, 159, 158, 157, 173, 133),
+        (33, 7, 163, 144, 145, 153, 154, 155, 133),
+        (46, 53, 52, 65, 55),
+        468,
+    ),
+    _Points(
+        (362, 398, 384, 385, 386, 387, 388, 466, 263),
+        (362, 382, 381, 380, 374, 373, 390, 249, 263),
+        (285, 295, 282, 283, 276),
+        473,
+    ),
+)
+
+
+def quiet_lids(model: FaceGeometry, registered: Registered) -> Float:
+    """The units (E, V, 3) m without what they do to the lids, which the texture shows."""
+    units = registered.units.copy()
+    middles = []
+    for eye in EYES:
+        corners = model.triangles[model.landmark_triangles[[*eye.upper, *eye.lower]]]
+        middles.append(registered.vertices[corners].reshape(-1, 3).mean(axis=0))
+    for middle in middles:
+        away = (registered.vertices[:, :2] - middle[:2]) / np.float32(ZONE_M)
+        share = np.clip((np.hypot(*away.T) - 1.0) / (ZONE_END - 1.0), 0.0, 1.0)
+        share = np.where(registered.vertices[:, 2] < 0.0, 1.0, share * share * (3.0 - 2.0 * share))
+        units *= share[None, :, None]
+    return np.asarray(units, np.float32)
+
+
+class Eyes:
+    """Both eyes of a photo; `update` paints them for an expression."""
+
+    def __init__(
+        self,
+        model: FaceGeometry,
+        registered: Registered,
+        texture: Texture,
+        landmarks: Float,
+        still: Float,
+        shape: Float,
+    ) -> None:
+        """landmarks: (478, 2) px in the photo. still: (E,) the photo's expression. shape: (S,)."""
+        neutral, units = model.landmark_bases(shape)
+        self._eyes = [
+            _Eye(eye, landmarks, texture, _Motion(eye, neutral, units, still, registered))
+            for eye in EYES
+        ]
+
+    def update(self, expression: Float) -> None:
+        """Paint the eyes for an expression (E,) into the texture."""
+        for eye in self._eyes:
+            eye.update(expression)
+
+
+class _Motion:
+    """What an expression does to one eye, as linear functions of the units."""
+
+    def __init__(
+        self, eye: _Points, neutral: Float, units: Float, still: Float, registered: Registered
+    ) -> None:
+        top, bottom = list(eye.upper[1:-1]), list(eye.lower[1:-1])
+        self._gap = float((neutral[top, 1] - neutral[bottom, 1]).mean())
+        self._gap_units = (units[:, top, 1] - units[:, bottom, 1]).mean(axis=1)
+        self._low_units = units[:, bottom, 1].mean(axis=1)
+        self._iris_units = units[:, eye.iris]
+        self._still = still
+        self._gap_still = max(self._gap + float(still @ self._gap_units), 0.35 * self._gap)
+        placed = registered.rotation @ neutral[eye.iris] + registered.translation
+        self.px_per_m = registered.camera.focal_px / float(-placed[2])
+        self._rotation = registered.rotation
+
+    def openness(self, expression: Float) -> float:
+        """The lids' distance over that in the photo."""
+        gap = self._gap + float(expression @ self._gap_units)
+        return float(np.clip(gap / self._gap_still, 0.0, MAX_OPEN))
+
+    def low_px(self, expression: Float) -> float:
+        """How far the lower lid rises, px."""
+        return float((expression - self._still) @ self._low_units) * self.px_per_m
+
+    def iris_px(self, expression: Float) -> Float:
+        """How far the iris moves (2,) px, y down."""
+        moved = self._rotation @ ((expression - self._still) @ self._iris_units)
+        return np.asarray(moved[:2] * [self.px_per_m, -self.px_per_m], np.float32)
+
+
+class _Eye:
+    def __init__(self, eye: _Points, landmarks: Float, texture: Texture, motion: _Motion) -> None:
+        self._motion = motion
+        upper, lower = landmarks[list(eye.upper)], landmarks[list(eye.lower)]
+        axis = upper[-1] - upper[0]
+        self._width = float(np.linalg.norm(axis))
+        self._along = (axis / self._width).astype(np.float32)
+        self._up = np.float32([self._along[1], -self._along[0]])
+        self._set_box(upper, texture)
+        s, n = self._local(upper[0])
+        self._n = n
+        self._upper = _curve(self._in_axes(upper, upper[0]), s)
+        self._lower = np.minimum(_curve(self._in_axes(lower, upper[0]), s), self._upper)
+        self._gap = self._upper - self._lower
+        self._shape = self._gap / max(float(self._gap.max()), 1e-3)
+        brow = self._in_axes(landmarks[list(eye.brow)], upper[0])
+        brow_n = np.interp(s, brow[:, 0], brow[:, 1])
+        room = BROW_SHARE * (brow_n - self._upper)
+        self._ceiling = self._upper + np.maximum(room, MIN_BROW_SHARE * self._width)
+        self._floor = self._lower - CHEEK_SHARE * self._width
+        self._window = texture.window(self._box)
+        self._photo = self._window.astype(np.float32)
+        self._x, self._y = np.meshgrid(
+            np.arange(s.shape[1], dtype=np.float32), np.arange(s.shape[0], dtype=np.float32)
+        )
+        iris = landmarks[eye.iris : eye.iris + 5]
+        self._ball = _Eyeball(
+            self._photo,
+            self._opening(self._upper, self._lower, 1.0),
+            iris[0] - np.float32(self._box[:2]),
+            float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
+            self._up,
+        )
+        self._last = np.zeros(4, np.float32) - 9.0
+
+    def _set_box(self, upper: Float, texture: Texture) -> None:
+        middle = 0.5 * (upper[0] + upper[-1])
+        reach = np.float32([0.75, 0.85]) * self._width + 2
+        low = np.maximum(np.floor(middle - reach), 0).astype(int)
+        height = int(texture.corners[1, 1] + texture.box[1]) - 2 * texture.margin_px
+        width = texture.pixels.shape[1] - 2 * texture.margin_px
+        high = np.minimum(np.ceil(middle + reach), [width, height]).astype(int)
+        self._box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+
+    def _local(self, corner: Float) -> tuple[Float, Float]:
+        x0, y0, x1, y1 = self._box
+        grid = np.stack(np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5), -1)
+        local = (grid - corner).astype(np.float32)
+        return local @ self._along, local @ self._up
+
+    def _in_axes(self, points: Float, corner: Float) -> Float:
+        local = points - corner
+        return np.stack([local @ self._along, local @ self._up], axis=1)
+
+    def _opening(self, upper: Float, lower: Float, inset: float) -> Float:
+        """Coverage (h, w) of what lies between two margins, px softly."""
+        soft = np.clip(upper - self._n + 0.5 - inset, 0.0, 1.0)
+        return np.asarray(soft * np.clip(self._n - lower + 0.5 - inset, 0.0, 1.0), np.float32)
+
+    def update(self, expression: Float) -> None:
+        """Paint the eye for an expression (E,)."""
+        openness = self._motion.openness(expression)
+        limit = LOWER_LID_LIMIT * float(self._gap.max())
+        low = float(np.clip(self._motion.low_px(expression), -limit, limit))
+        shift = self._motion.iris_px(expression)
+        state = np.float32([openness * float(self._gap.max()), low, *shift])
+        if float(np.abs(state - self._last).max()) < 0.03:
+            return
+        self._last = state
+        lower = self._lower + low * self._shape
+        upper = lower + openness * self._gap
+        skin = self._skin(upper, lower)
+        ball = self._ball.draw(shift)
+        ball[..., :3] *= self._shadow(upper)[..., None]
+        cover = self._opening(upper, lower, 0.0)
+        # Where the margin stands as in the photo, nothing may change.
+        picture = skin + cover[..., None] * (ball - skin)
+        self._window[:] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+
+    def _skin(self, upper: Float, lower: Float) -> Float:
+        """The photo (h, w, 4) with its lids drawn to the margins."""
+        lash = LASH_SHARE * self._width
+        rise, sink = upper - self._upper, lower - self._lower
+        above = (self._n - upper - lash) / np.maximum(self._ceiling - upper - lash, 1.0)
+        below = (lower - 0.5 * lash - self._n) / np.maximum(lower - 0.5 * lash - self._floor, 1.0)
+        share_up = 1.0 - np.clip(above, 0.0, 1.0)
+        share_down = 1.0 - np.clip(below, 0.0, 1.0)
+        is_upper = self._n >= 0.5 * (upper + lower)
+        move = -np.where(is_upper, rise * share_up, sink * share_down)
+        return np.asarray(
+            cv2.remap(
+                self._photo,
+                (self._x + move * self._up[0]).astype(np.float32),
+                (self._y + move * self._up[1]).astype(np.float32),
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.float32,
+        )
+
+    def _shadow(self, upper: Float) -> Float:
+        """How the upper lid's shadow changes on the eyeball against the photo."""
+        reach = SHADOW_SHARE * self._width
+        now = np.exp(-np.maximum(upper - self._n, 0.0) / reach)
+        before = np.exp(-np.maximum(self._upper - self._n, 0.0) / reach)
+        ratio = (1.0 - SHADOW_DEPTH * now) / (1.0 - SHADOW_DEPTH * before)
+        return np.clip(ratio, 0.5, 1.15)
+
+
+class _Eyeball:
+    """The eyeball's picture: the white without the iris, and the whole iris to lay on it."""
+
+    def __init__(
+        self, photo: Float, opening: Float, centre: Float, radius: float, up: Float
+    ) -> None:
+        """photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px."""
+        self._photo = photo
+        height, width = opening.shape
+        self._x, self._y = np.meshgrid(
+            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        )
+        x, y = self._x + 0.5 - centre[0], self._y + 0.5 - centre[1]
+        away = np.hypot(x, y) / max(radius, 1.0)
+        self._radius = radius
+        self._alpha = np.clip((1.0 + IRIS_EDGE - away) / (2.0 * IRIS_EDGE), 0.0, 1.0)
+        white = np.where((opening > 0.99) & (away > 1.22), 1.0, 0.0).astype(np.float32)
+        if white.sum() < 6:
+            white = np.where((opening > 0.5) & (away > 1.0), 1.0, 0.0).astype(np.float32) + 1e-4
+        self._white = fill_smoothly(photo, white)
+        self._iris = self._whole_iris(opening, away, x, y, up)
+        rest = self._white + self._alpha[..., None] * (self._iris - self._white)
+        near = cv2.dilate(opening, np.ones((5, 5), np.uint8))[..., None]
+        self._rest = (photo - rest) * near
+
+    def _whole_iris(self, opening: Float, away: Float, x: Float, y: Float, up: Float) -> Float:
+        """The photo inside the iris; what the lids hide is taken from its mirror image."""
+        seen = ((opening > 0.99) & (away < 1.15)).astype(np.float32)
+        height = x * up[0] + y * up[1]
+        mirror_x = (self._x - 2.0 * height * up[0]).astype(np.float32)
+        mirror_y = (self._y - 2.0 * height * up[1]).astype(np.float32)
+        mirrored = cv2.remap(self._photo, mirror_x, mirror_y, cv2.INTER_LINEAR)
+        mirror_seen = cv2.remap(seen, mirror_x, mirror_y, cv2.INTER_LINEAR)
+        soft = cv2.GaussianBlur(seen, (0, 0), 0.8) * seen
+        hidden = np.maximum(mirror_seen - soft, 0.0) > 0.5
+        known = np.where(seen > 0.0, 1.0, np.where(hidden, 1.0, 0.0)).astype(np.float32)
+        picture = np.where((seen > 0.0)[..., None], self._photo, mirrored)
+        return fill_smoothly(picture, known)
+
+    def draw(self, shift: Float) -> Float:
+        """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px."""
+        amount = float(np.hypot(*shift)) / max(0.3 * self._radius, 1.0)
+        move = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+        size = (self._alpha.shape[1], self._alpha.shape[0])
+        flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+        alpha = cv2.warpAffine(self._alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
+        iris = cv2.warpAffine(self._iris, move, size, **flags)
+        rest = self._rest * max(0.0, 1.0 - amount)
+        return np.asarray(self._white + alpha * (iris - self._white) + rest, np.float32)
+
+
+def _curve(points: Float, s: Float) -> Float:
+    """A smooth curve through points (N, 2), read at s (h, w); constant beyond its ends."""
+    order = np.argsort(points[:, 0])
+    at, height = points[order, 0].astype(np.float64), points[order, 1]
+    at = np.maximum.accumulate(at + 1e-3 * np.arange(len(at)))
+    inside = np.clip(s, at[0], at[-1])
+    return np.asarray(PchipInterpolator(at, height)(inside), np.float32)

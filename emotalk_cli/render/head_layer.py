@@ -1,0 +1,177 @@
+"""The head layer: a grid over the picture that carries hair, ears and neck along with the head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.interpolate import LinearNDInterpolator
+from scipy.sparse.linalg import splu
+
+from emotalk_cli.render.projection import Camera
+
+Float = NDArray[np.float32]
+
+CELLS = 64
+"""Grid cells along the longer side of the picture."""
+MIN_CELL_PX = 6
+DEPTH_REACH_M = 0.04
+"""How fast the depth of the face goes over into the plane through the ears."""
+UNITS_REACH_M = 0.016
+"""How far expressions pull on what surrounds the face."""
+NECK_TOP_M, NECK_LENGTH_M = 0.008, 0.10
+"""Below the chin the neck follows the head fully, and less and less down to the shoulders."""
+SIDE_M, SIDE_FADE_M = 0.15, 0.12
+"""Beside the head's middle plane, what is further away (long hair, hands) follows less."""
+ROUND_FADE_M = (0.115, 0.09)
+"""Without a matte, the whole picture around the head follows less with distance from it."""
+HEAD_MIDDLE_Y_M = 0.035
+
+
+@dataclass(frozen=True)
+class HeadLayer:
+    """points: (G, 3) m in the head's frame. units: (E, G, 3) m. follow: (G,) in 0..1, the share
+    of the head's motion. uv: (G, 2) px in the photo. triangles: (F, 3) of the cells that move."""
+
+    points: Float
+    units: Float
+    follow: Float
+    uv: Float
+    triangles: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class _Grid:
+    columns: int
+    rows: int
+    cell_px: float
+    uv: Float
+
+
+def make_head_layer(
+    *,
+    width_px: int,
+    height_px: int,
+    margin_px: int,
+    face_xy: Float,
+    face_points: Float,
+    face_units: Float,
+    rotation: Float,
+    translation: Float,
+    camera: Camera,
+    chin_y_m: float,
+    matte: Float | None,
+) -> HeadLayer:
+    """Lay the grid over a picture and let it continue the depth and motion of the face's visible
+    vertices: face_xy (V, 2) px, face_points (V, 3) m in the head's frame, face_units (E, V, 3)."""
+    grid = _make_grid(width_px, height_px, margin_px)
+    count = len(face_units)
+    flat = face_units.transpose(1, 0, 2).reshape(len(face_xy), -1)
+    values = np.concatenate([face_points[:, 2:], flat], axis=1)
+    inside = np.asarray(LinearNDInterpolator(face_xy, values)(grid.uv), np.float32)
+    known = np.isfinite(inside[:, 0])
+    cell_m = grid.cell_px * float(-translation[2]) / camera.focal_px
+    depth = _continue(inside[:, :1], known, grid, DEPTH_REACH_M / cell_m)[:, 0]
+    units = _continue(inside[:, 1:], known, grid, UNITS_REACH_M / cell_m)
+    units = units.reshape(len(grid.uv), count, 3).transpose(1, 0, 2)
+    points = _on_surface(grid.uv, depth, rotation, translation, camera)
+    follow = _follow(points, chin_y_m, matte is None)
+    moves = (follow > 1e-3) | (np.abs(units).max(axis=(0, 2)) > 1e-5)
+    triangles = _cells(grid, moves, _person(grid, matte, margin_px))
+    return HeadLayer(points, np.ascontiguousarray(units, np.float32), follow, grid.uv, triangles)
+
+
+def _make_grid(width_px: int, height_px: int, margin_px: int) -> _Grid:
+    cell = max(MIN_CELL_PX, max(width_px, height_px) / CELLS)
+    columns = int(np.ceil((width_px + 2 * margin_px) / cell)) + 1
+    rows = int(np.ceil((height_px + 2 * margin_px) / cell)) + 1
+    x = np.linspace(-margin_px, width_px + margin_px, columns)
+    y = np.linspace(-margin_px, height_px + margin_px, rows)
+    uv = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+    return _Grid(columns, rows, cell, uv)
+
+
+def _continue(values: Float, known: NDArray[np.bool_], grid: _Grid, reach: float) -> Float:
+    """Values (G, C) continued from the known points; they fade to 0 over `reach` cells.
+
+    Solves the screened Poisson equation, lap x = x / reach^2.
+    """
+    count = len(known)
+    index = np.arange(count).reshape(grid.rows, grid.columns)
+    pairs = np.concatenate(
+        [
+            np.stack([index[:, :-1].ravel(), index[:, 1:].ravel()]),
+            np.stack([index[:-1].ravel(), index[1:].ravel()]),
+        ],
+        axis=1,
+    )
+    ones = np.ones(pairs.shape[1])
+    adjacency = sparse.csr_matrix((ones, tuple(pairs)), (count, count))
+    adjacency = adjacency + adjacency.T
+    degree = np.asarray(adjacency.sum(axis=1)).ravel()
+    system = (sparse.diags(degree + 1.0 / reach**2) - adjacency).tocsr()
+    free = np.flatnonzero(~known)
+    result = np.where(known[:, None], values, 0.0).astype(np.float64)
+    pull = -system[free][:, np.flatnonzero(known)] @ result[known]
+    result[free] = splu(system[free][:, free].tocsc()).solve(np.asarray(pull))
+    return np.asarray(result, np.float32)
+
+
+def _on_surface(
+    uv: Float, depth: Float, rotation: Float, translation: Float, camera: Camera
+) -> Float:
+    """The points (G, 3) in the head's frame with the given z that are seen at uv (G, 2)."""
+    ray = camera.unproject(uv, np.ones(len(uv), np.float32))
+    forward = rotation[:, 2]
+    along = (depth + float(forward @ translation)) / np.minimum(ray @ forward, -0.2)
+    placed = ray * np.clip(along, 0.05, None)[:, None]
+    return np.asarray((placed - translation) @ rotation, np.float32)
+
+
+def _smoothstep(low: float, high: float, value: Float) -> Float:
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+def _follow(points: Float, chin_y_m: float, all_around: bool) -> Float:
+    """How much of the head's motion each grid point takes part in."""
+    x, y = points[:, 0], points[:, 1]
+    top = chin_y_m - NECK_TOP_M
+    neck = _smoothstep(top - NECK_LENGTH_M, top, y)
+    side = 1.0 - _smoothstep(SIDE_M, SIDE_M + SIDE_FADE_M, np.abs(x))
+    follow = neck * side
+    if all_around:
+        start, fade = ROUND_FADE_M
+        away = np.hypot(x, 0.8 * (y - HEAD_MIDDLE_Y_M))
+        follow = follow * (1.0 - _smoothstep(start, start + fade, away))
+    return np.asarray(follow, np.float32)
+
+
+def _person(grid: _Grid, matte: Float | None, margin_px: int) -> NDArray[np.bool_]:
+    """Which cells (rows - 1, columns - 1) hold a part of the person."""
+    shape = (grid.rows - 1, grid.columns - 1)
+    if matte is None:
+        return np.ones(shape, np.bool_)
+    padded = np.pad(matte > 0.0, margin_px, mode="edge")
+    y = np.linspace(0, padded.shape[0], grid.rows).astype(int)
+    x = np.linspace(0, padded.shape[1], grid.columns).astype(int)
+    found = np.zeros(shape, np.bool_)
+    for i in range(shape[0]):
+        for j in range(shape[1]):
+            found[i, j] = padded[
+                max(0, y[i] - 8) : y[i + 1] + 8, max(0, x[j] - 8) : x[j + 1] + 8
+            ].any()
+    return found
+
+
+def _cells(grid: _Grid, moves: NDArray[np.bool_], person: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Two triangles for each cell of the person that can move."""
+    index = np.arange(grid.rows * grid.columns).reshape(grid.rows, grid.columns)
+    corner = moves.reshape(grid.rows, grid.columns)
+    wanted = person & (corner[:-1, :-1] | corner[1:, :-1] | corner[:-1, 1:] | corner[1:, 1:])
+    a, b = index[:-1, :-1][wanted], index[:-1, 1:][wanted]
+    c, d = index[1:, 1:][wanted], index[1:, :-1][wanted]
+    triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    return np.asarray(triangles, np.int32)

@@ -1,0 +1,185 @@
+"""Lips: they meet when they should, and each brings its own edge when they part."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.face_layer import LOWER, UPPER, FaceLayer
+from emotalk_cli.render.registration import LOWER_INNER_LIP, UPPER_INNER_LIP, Registered
+from emotalk_cli.render.texture import Texture
+
+Float = NDArray[np.float32]
+
+COLUMNS = 15
+"""Places along the mouth at which the lips' distance is watched."""
+CLOSED_SHARE = 0.03
+"""A photo's lips this near to each other (over the mouth's width) count as closed."""
+SLACK_M = 0.0004
+"""How soon the photo's own opening is forgotten when the mouth closes."""
+REACH_M = 0.010
+"""How far from the lip line the correction of the lips' distance reaches."""
+LINE_SHARE = 0.020
+"""Half width of the dark line between closed lips, over the mouth's width."""
+WET_DARKENING = 0.30
+"""How much darker the inner side of a lip gets, away from its edge."""
+
+
+def meet_closed_lips(landmarks: Float) -> Float:
+    """Landmarks (478, 3) px with the inner lips on one line if the mouth is closed."""
+    top, bottom = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
+    width = float(np.linalg.norm(landmarks[top[-1], :2] - landmarks[top[0], :2]))
+    gap = np.linalg.norm(landmarks[top, :2] - landmarks[bottom, :2], axis=1)
+    if float(gap[3:-3].mean()) > CLOSED_SHARE * width:
+        return landmarks
+    joined = landmarks.copy()
+    middle = 0.5 * (landmarks[top] + landmarks[bottom])
+    joined[top] = middle
+    joined[bottom] = middle
+    return joined
+
+
+class LipSeal:
+    """Keeps the drawn lips' distance in step with what the expression says.
+
+    The fit leaves an error in the lips' distance. It belongs to the photo's expression alone: as
+    the model's lips close, so must the drawn ones, exactly.
+    """
+
+    def __init__(
+        self,
+        model: FaceGeometry,
+        registered: Registered,
+        face: FaceLayer,
+        still: Float,
+        neutral: Float,
+    ) -> None:
+        """still: (E,) the photo's expression. neutral: (V, 3) m the model's own neutral face."""
+        top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
+        above = _columns(registered.vertices[top])
+        below = _columns(registered.vertices[bottom])
+        own = above @ neutral[top, 1] - below @ neutral[bottom, 1]
+        self._units = np.asarray(
+            registered.units[:, top, 1] @ above.T - registered.units[:, bottom, 1] @ below.T,
+            np.float32,
+        )
+        self._own = own.astype(np.float32)
+        self._still = self._own + still @ self._units
+        self.photo_m = np.maximum(
+            above @ registered.vertices[top, 1] - below @ registered.vertices[bottom, 1], 0.0
+        )
+        self._drawn = (
+            above @ registered.vertices[top, 1] - below @ registered.vertices[bottom, 1]
+        ).astype(np.float32)
+        self.moved, self._share = _shares(registered, face, top, bottom)
+
+    def gaps(self, expression: Float) -> Float:
+        """The lips' distance (COLUMNS,) m from the right corner to the left one."""
+        own = self._own + expression @ self._units
+        rest = np.maximum(self._still, 0.0)
+        fade = np.clip((np.maximum(own, 0.0) + SLACK_M) / (rest + SLACK_M), 0.0, 1.0)
+        return np.asarray(
+            np.maximum(0.0, np.maximum(own, 0.0) + (self.photo_m - rest) * fade), np.float32
+        )
+
+    def correct(self, points: Float, expression: Float, gaps: Float) -> None:
+        """Move the face layer's points (N, 3) so that the lips stand `gaps` apart."""
+        drawn = self._drawn + (self._own + expression @ self._units - self._still)
+        points[self.moved, 1] += self._share @ (gaps - drawn)
+
+
+def _columns(line: Float) -> Float:
+    """Weights (COLUMNS, N) that read a lip's edge (N, 3) at even shares of its width."""
+    at = np.maximum.accumulate(line[:, 0] - line[0, 0]) / (line[-1, 0] - line[0, 0])
+    share = np.linspace(0.0, 1.0, COLUMNS)
+    return np.stack([np.interp(share, at, row) for row in np.eye(len(line))], 1).astype(np.float32)
+
+
+def _shares(
+    registered: Registered, face: FaceLayer, top: NDArray[np.int32], bottom: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], Float]:
+    """Which points of the face layer move with the seal, and how much: (M,), (M, COLUMNS)."""
+    points = registered.vertices[face.ids]
+    moved = np.flatnonzero(face.patch != 0)
+    upper, lower = registered.vertices[top], registered.vertices[bottom]
+    width = upper[-1, 0] - upper[0, 0]
+    at = np.clip((points[moved, 0] - upper[0, 0]) / width, 0.0, 1.0)
+    share = np.linspace(0.0, 1.0, COLUMNS)
+    columns = np.stack([np.interp(at, share, row) for row in np.eye(COLUMNS)], 1)
+    is_upper = face.patch[moved] == UPPER
+    line = np.where(
+        is_upper,
+        np.interp(points[moved, 0], upper[:, 0], upper[:, 1]),
+        np.interp(points[moved, 0], lower[:, 0], lower[:, 1]),
+    )
+    beside = np.abs(points[moved, 0] - np.clip(points[moved, 0], upper[0, 0], upper[-1, 0]))
+    away = np.hypot(points[moved, 1] - line, beside)
+    strength = 0.5 * np.exp(-0.5 * (away / REACH_M) ** 2) * np.where(is_upper, 1.0, -1.0)
+    return moved, np.asarray(columns * strength[:, None], np.float32)
+
+
+class LipTextures:
+    """The two lips' own textures: behind the photo's lip line each lip goes on with its colours,
+    and the dark line between closed lips fades out of them where the lips part."""
+
+    def __init__(self, texture: Texture, upper_px: Float, lower_px: Float) -> None:
+        """upper_px, lower_px: (N, 2) the inner edges in the photo from corner to corner."""
+        self._texture = texture
+        x0, y0, x1, y1 = texture.box
+        self._photo = texture.window(texture.box).astype(np.float32)
+        axis = upper_px[-1] - upper_px[0]
+        self.width_px = float(np.linalg.norm(axis))
+        along = axis / self.width_px
+        up = np.float32([along[1], -along[0]])
+        grid = np.stack(np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5), -1)
+        local = (grid - upper_px[0]).astype(np.float32)
+        s, n = local @ along, local @ up
+        self._column = np.clip(s / self.width_px, 0.0, 1.0)
+        inside = np.clip(8.0 * np.minimum(s, self.width_px - s) / self.width_px, 0.0, 1.0)
+        self._layers = [
+            self._open_layer(number, edge - upper_px[0], along, up, s, n, inside)
+            for number, edge in ((UPPER, upper_px), (LOWER, lower_px))
+        ]
+        self._last = np.full(COLUMNS, -1.0, np.float32)
+
+    def _open_layer(
+        self, number: int, edge: Float, along: Float, up: Float, s: Float, n: Float, inside: Float
+    ) -> tuple[int, Float, Float, Float]:
+        """(patch, colours of the open lip, weight where it replaces the line, weight beyond)."""
+        sign = 1.0 if number == UPPER else -1.0
+        line = np.interp(s, edge @ along, edge @ up)
+        half = LINE_SHARE * self.width_px
+        beyond = (line - n) * sign
+        reach = np.minimum(half + np.abs(beyond + half), 0.16 * self.width_px)
+        source = np.where(beyond > -half, line + sign * reach, n) - n
+        height, width = s.shape
+        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        lip = cv2.remap(
+            self._photo,
+            (x + source * up[0]).astype(np.float32),
+            (y + source * up[1]).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        deep = np.clip(beyond / (6.0 * half), 0.0, 1.0)
+        lip[..., :3] *= (1.0 - WET_DARKENING * deep)[..., None]
+        weight = np.clip((beyond + 1.3 * half) / half, 0.0, 1.0) * inside
+        past = np.clip((beyond - 0.2 * half) / half, 0.0, 1.0)
+        return number, lip, weight.astype(np.float32), past.astype(np.float32)
+
+    def update(self, gaps_px: Float, photo_gaps_px: Float) -> None:
+        """Show the lips for the given distances (COLUMNS,) px, now and in the photo."""
+        if float(np.abs(gaps_px - self._last).max()) < 0.05:
+            return
+        self._last = gaps_px.copy()
+        share = np.linspace(0.0, 1.0, COLUMNS)
+        fade = max(1.0, 0.03 * self.width_px)
+        opened = np.interp(self._column, share, np.clip((gaps_px - photo_gaps_px) / fade, 0, 1))
+        closing = np.interp(self._column, share, np.clip((photo_gaps_px - gaps_px) / fade, 0, 1))
+        shown = np.interp(self._column, share, np.clip(photo_gaps_px / fade - 0.5, 0, 1))
+        for number, lip, weight, past in self._layers:
+            amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
+            mixed = self._photo + amount * (lip - self._photo)
+            self._texture.patch(number)[:] = (mixed + 0.5).astype(np.uint8)

@@ -1,0 +1,176 @@
+"""The mouth's inside: teeth, gums, tongue and depth, drawn from geometry behind the lips."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.rasteriser import FAR, draw_attributes, vertex_normals
+from emotalk_cli.render.registration import Registered, part_triangles
+
+Float = NDArray[np.float32]
+
+PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
+SUPERSAMPLING = 2
+DEPTH_FADE_M = {"mouth_inner": 0.012, "gums": 0.022, "tongue": 0.020, "teeth": 0.022}
+"""How far behind the front teeth light falls to 1/e on each part."""
+AMBIENT, DIFFUSE = 0.66, 0.40
+LIGHT_DIRECTION = np.float32([0.0, 0.35, 0.94])
+OPEN_FULLY_M = 0.016
+"""Lips this far apart let all the light in."""
+NARROW_LIGHT = 0.62
+"""Share of the light that a narrow slit lets in."""
+SHADOW_M = 0.0024
+"""Size of the shadow that the lips throw on what lies behind them."""
+SAME_MOUTH_M = 0.0025
+"""With the lips' distances changed by this much, only teeth are kept of what the photo shows."""
+DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
+"""Brightness over that of the teeth from which on a pixel counts as tooth, or gum."""
+MIN_TOOTH_PX = 12
+LUMINANCE = np.float32([0.299, 0.587, 0.114])
+
+
+class Mouth:
+    """Draws what is seen between the lips."""
+
+    def __init__(
+        self,
+        model: FaceGeometry,
+        registered: Registered,
+        colours: dict[str, Float],
+        seen: SeenMouth | None,
+    ) -> None:
+        """colours: RGB of "tooth", "gum", "tongue" and "depth" in the photo's light. seen: the
+        inside of the mouth as far as the photo shows it."""
+        faces = [part_triangles(model, part) for part in PARTS]
+        joined = np.concatenate(faces)
+        self.ids, local = np.unique(joined, return_inverse=True)
+        self._triangles = np.ascontiguousarray(local.reshape(-1, 3), np.int32)
+        front = float(registered.vertices[faces[PARTS.index("teeth_upper")], 2].max())
+        self._albedo = np.zeros((len(self.ids), 3), np.float32)
+        behind = front - registered.vertices[self.ids, 2]
+        paint = {"mouth_inner": "depth", "gums": "gum", "tongue": "tongue"}
+        for part, triangles in zip(PARTS, faces, strict=True):
+            here = np.isin(self.ids, triangles)
+            fade = DEPTH_FADE_M[part if part in DEPTH_FADE_M else "teeth"]
+            light = np.exp(-np.maximum(behind[here], 0.0) / fade)
+            self._albedo[here] = colours[paint.get(part, "tooth")] * light[:, None]
+        self._normals = np.zeros((len(self.ids), 3), np.float32)
+        self._shaded = np.zeros((len(self.ids), 3), np.float32)
+        self._depth_colour = colours["depth"] * 0.08
+        self._seen = seen
+
+    def draw(
+        self,
+        out: NDArray[np.uint8],
+        placed: Float,
+        xy: Float,
+        upper: Float,
+        lower: Float,
+        gaps: Float,
+        frame_xy: Float,
+        px_per_m: float,
+    ) -> None:
+        """Draw into `out` (H, W, 3) between the lips' edges upper, lower (N, 2) px.
+
+        placed (M, 3) m in camera space and xy (M, 2) px: the vertices `ids`, moved. gaps:
+        (COLUMNS,) m, the lips' distances. frame_xy: (3, 2) px, the frame of `seen`, moved.
+        """
+        outline = np.concatenate([upper, lower[::-1]])
+        height, width = out.shape[:2]
+        x0, y0 = (int(v) for v in np.floor(np.maximum(outline.min(axis=0) - 3, 0)))
+        x1, y1 = (int(v) for v in np.ceil(np.minimum(outline.max(axis=0) + 3, [width, height])))
+        if x1 - x0 < 4 or y1 - y0 < 2:
+            return
+        n = SUPERSAMPLING
+        size = ((y1 - y0) * n, (x1 - x0) * n)
+        origin = np.float32([x0, y0])
+        mask = np.zeros(size, np.uint8)
+        polygon = np.round((outline - origin) * (n * 16) - 8).astype(np.int32)
+        cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, shift=4)
+        if not mask.any():
+            return
+        open_m = float(gaps[len(gaps) // 2 - 2 : len(gaps) // 2 + 3].mean())
+        vertex_normals(placed, self._triangles, self._normals)
+        facing = np.abs(self._normals @ LIGHT_DIRECTION)
+        through = NARROW_LIGHT + (1.0 - NARROW_LIGHT) * min(1.0, open_m / OPEN_FULLY_M)
+        light = (AMBIENT + DIFFUSE * facing) * through
+        np.multiply(self._albedo, light[:, None], out=self._shaded)
+        picture = np.empty((*size, 3), np.float32)
+        picture[:] = self._depth_colour
+        nearest = np.full(size, FAR, np.float32)
+        draw_attributes(
+            np.ascontiguousarray((xy - origin) * n),
+            -placed[:, 2],
+            self._triangles,
+            self._shaded,
+            picture,
+            nearest,
+            0,
+            size[0],
+        )
+        picture *= self._shadow(mask, px_per_m * n)[..., None]
+        box = (x1 - x0, y1 - y0)
+        small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
+        if self._seen is not None:
+            self._seen.lay_over(small, frame_xy - origin, gaps)
+        cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
+        cover = cover[..., None] * np.float32(1 / 255)
+        target = out[y0:y1, x0:x1]
+        target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
+
+    def _shadow(self, mask: NDArray[np.uint8], px_per_m: float) -> Float:
+        """Light (H, W) behind the lips: little near their edges, least under the upper lip."""
+        radius = max(1, round(SHADOW_M * px_per_m))
+        wide = cv2.GaussianBlur(mask, (0, 0), radius * 0.8).astype(np.float32) / 255
+        down = max(1, radius // 2)
+        light = np.empty_like(wide)
+        light[down:] = wide[:-down]
+        light[:down] = 0.0
+        return np.clip(0.35 + 0.85 * light, 0.0, 1.0)
+
+
+class SeenMouth:
+    """The inside of the mouth that the photo shows: that person's own teeth, fixed to the skull."""
+
+    def __init__(self, photo: NDArray[np.uint8], upper: Float, lower: Float, gaps: Float) -> None:
+        """upper, lower: (N, 2) px, the lips' edges in the photo (H, W, 3). gaps: (COLUMNS,) m."""
+        outline = np.concatenate([upper, lower[::-1]])
+        height, width = photo.shape[:2]
+        x0, y0 = (int(v) for v in np.floor(np.maximum(outline.min(axis=0) - 4, 0)))
+        x1, y1 = (int(v) for v in np.ceil(np.minimum(outline.max(axis=0) + 4, [width, height])))
+        self._colours = photo[y0:y1, x0:x1].astype(np.float32)
+        inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
+        polygon = np.round((outline - [x0, y0]) * 16 - 8).astype(np.int32)
+        cv2.fillPoly(inside, [polygon], 255, cv2.LINE_AA, shift=4)
+        self._inside = cv2.dilate(inside, np.ones((3, 3), np.uint8)).astype(np.float32) / 255
+        core = cv2.erode((inside > 250).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        level = self._colours @ LUMINANCE
+        bright = float(np.quantile(level[core], 0.9)) if core.any() else 1.0
+        chosen = core & (level > 0.75 * bright)
+        self.tooth = (
+            np.median(self._colours[chosen], axis=0) if chosen.sum() > MIN_TOOTH_PX else None
+        )
+        light = np.clip((level / bright - DARK_SHARE) / (LIGHT_SHARE - DARK_SHARE), 0.0, 1.0)
+        soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 1.2)
+        self._tooth = light * np.clip(2.0 * soft - 1.0, 0.0, 1.0)
+        self._gaps = gaps
+        self.frame_px = np.float32([[x0, y0], [x1, y0], [x0, y1]])
+
+    def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> None:
+        """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now."""
+        change = float(np.abs(gaps - self._gaps).max())
+        rest = max(0.0, 1.0 - change / SAME_MOUTH_M)
+        alpha = self._tooth + rest * (self._inside - self._tooth)
+        height, width = alpha.shape
+        corners = np.float32([[0, 0], [width, 0], [0, height]])
+        # warpAffine counts from pixel centres.
+        move = cv2.getAffineTransform(corners - 0.5, np.asarray(frame_xy - 0.5, np.float32))
+        size = (picture.shape[1], picture.shape[0])
+        moved = cv2.warpAffine(
+            self._colours, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        weight = cv2.warpAffine(alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
+        picture += weight * (np.clip(moved, 0, 255) - picture)

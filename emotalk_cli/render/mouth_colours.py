@@ -1,0 +1,71 @@
+"""Colours of teeth, gums and tongue in the light of the photo."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+LUMINANCE = np.float32([0.299, 0.587, 0.114])
+CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
+LIPS = (0, 17, 37, 267, 84, 314, 39, 269, 181, 405)
+TOOTH = np.float32([236, 226, 208])
+"""Teeth in white light that shows fair skin at SKIN_LUMINANCE."""
+SKIN_LUMINANCE = 175.0
+MIN_LIGHT, MAX_LIGHT = 0.45, 1.05
+TINT = 0.35
+"""How much of the light's colour (from eyes and skin) teeth take on."""
+
+
+def mouth_colours(
+    photo: NDArray[np.uint8], landmarks: Float, tooth: Float | None
+) -> dict[str, Float]:
+    """RGB (3,) of "tooth", "gum", "tongue" and "depth" for a photo (H, W, 3).
+
+    tooth: RGB of the teeth that the photo shows, if it does.
+    How bright the light is comes from the whites of the eyes and the skin, whichever says more.
+    """
+    smooth = cv2.blur(photo, (3, 3))
+    skin = _median(smooth, landmarks[list(CHEEKS)])
+    lips = _median(smooth, landmarks[list(LIPS)])
+    white = _eye_white(photo, landmarks)
+    level = max(float(skin @ LUMINANCE) * 1.02, float(white @ LUMINANCE) * 1.08)
+    light = float(np.clip(level / (TOOTH @ LUMINANCE), MIN_LIGHT, MAX_LIGHT))
+    tint = white / max(float(white @ LUMINANCE), 1.0)
+    own = TOOTH * light * (1.0 + TINT * (np.clip(tint, 0.75, 1.25) - 1.0))
+    warm = np.float32([1.0, 0.62, 0.60])
+    red = lips / max(float(lips.max()), 1.0)
+    flesh = (0.5 * red + 0.5 * warm) * 205.0 * light
+    return {
+        "tooth": (own if tooth is None else tooth).astype(np.float32),
+        "gum": (flesh * np.float32([1.0, 0.88, 0.9])).astype(np.float32),
+        "tongue": (flesh * np.float32([1.0, 0.85, 0.84])).astype(np.float32),
+        "depth": (flesh * np.float32([0.62, 0.45, 0.45])).astype(np.float32),
+    }
+
+
+def _median(picture: NDArray[np.uint8], points: Float) -> Float:
+    height, width = picture.shape[:2]
+    x = np.clip(points[:, 0].astype(int), 0, width - 1)
+    y = np.clip(points[:, 1].astype(int), 0, height - 1)
+    return np.asarray(np.median(picture[y, x], axis=0), np.float32)
+
+
+def _eye_white(photo: NDArray[np.uint8], landmarks: Float) -> Float:
+    """The whites of the eyes: the brighter pixels between lids and outside the irises."""
+    found = []
+    for lids, iris in (((33, 160, 158, 133, 153, 144), 468), ((263, 387, 385, 362, 380, 373), 473)):
+        mask = np.zeros(photo.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round(landmarks[list(lids), :2]).astype(np.int32)], 1)
+        radius = float(np.linalg.norm(landmarks[iris + 1, :2] - landmarks[iris, :2]))
+        centre = tuple(int(v) for v in np.round(landmarks[iris, :2]))
+        cv2.circle(mask, centre, max(1, round(1.15 * radius)), 0, cv2.FILLED)
+        found.append(photo[mask > 0])
+    pixels = np.concatenate(found).astype(np.float32)
+    if len(pixels) < 8:
+        return np.float32([200, 195, 190])
+    level = pixels @ LUMINANCE
+    bright = pixels[(level >= np.quantile(level, 0.6)) & (level <= np.quantile(level, 0.95))]
+    return np.asarray(bright.mean(axis=0), np.float32)

@@ -1,0 +1,340 @@
+"""The portrait renderer: one photo, moved by a face model's coefficients."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.eyes import Eyes, quiet_lids
+from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
+from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
+from emotalk_cli.render.light import estimate_light, light_ratio
+from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips
+from emotalk_cli.render.matte import background, person_matte
+from emotalk_cli.render.mouth import Mouth, SeenMouth
+from emotalk_cli.render.mouth_colours import mouth_colours
+from emotalk_cli.render.projection import rotation_matrix, rotation_vector
+from emotalk_cli.render.rasteriser import (
+    FAR,
+    NOWHERE,
+    compose,
+    draw_attributes,
+    place_points,
+    vertex_normals,
+)
+from emotalk_cli.render.registration import FACE_OVAL, part_triangles, register
+from emotalk_cli.render.texture import make_texture
+from emotalk_cli.schema import FaceTrack
+
+Float = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
+
+THREADS = 2
+CHIN_LANDMARK = 152
+PATCH_MARGIN_PX = 4
+SEEN_GAP_PX = 2.0
+"""Lips further apart than this in the photo show something of the mouth's inside."""
+NO_DEPTH = np.zeros((0, 0), np.float32)
+
+
+class PortraitRenderer:
+    """Draws the person of a photo with other expressions and head poses.
+
+    At the photo's own coefficients the frame is the photo. The fitted mesh, snapped to the
+    landmarks, carries the photo as its texture; a grid carries the rest of the head; the
+    background stands still.
+    """
+
+    def __init__(
+        self,
+        photo: UInt8,
+        landmarks: Float,
+        still: FaceTrack,
+        model: FaceGeometry,
+        *,
+        size_px: int | None = None,
+        threads: int = THREADS,
+    ) -> None:
+        """photo: (H, W, 3) uint8 RGB. landmarks: (478, 2 or 3) px in it. still: the fit of that
+        photo (T = 1). size_px: longer side of the frames, even; at most the photo's own."""
+        self._photo, scale = _resized(photo, size_px)
+        self.height_px, self.width_px = self._photo.shape[:2]
+        self._model = model
+        self._still = still.expression[0].astype(np.float32)
+        points = np.asarray(landmarks[:, :2] * scale, np.float32)
+        points = meet_closed_lips(points)
+        self._registered = register(model, still, points, float(scale[0]))
+        self._head_pose = still.head_pose[0].astype(np.float32)
+        self._rows = _bands(self.height_px, threads)
+        self._pool = ThreadPoolExecutor(max(1, threads - 1))
+        self._build(points, still)
+
+    def _build(self, landmarks: Float, still: FaceTrack) -> None:
+        model, registered = self._model, self._registered
+        units = quiet_lids(model, registered)
+        self._face = make_face_layer(model, registered, landmarks, self.width_px, self.height_px)
+        matte = person_matte(self._photo, _face_mask(self._photo, landmarks))
+        ground = background(self._photo, matte) if matte is not None else self._photo
+        box = _patch_box(self._face, self.width_px, self.height_px)
+        self._texture = make_texture(self._photo, ground, matte, box)
+        self._head = self._make_head(units, landmarks, matte)
+        self._plate = _still_plate(self._photo, ground, self._head)
+        self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
+        self._make_lips(still)
+        self._seen_mouth = self._find_seen_mouth()
+        tooth = self._seen_mouth.tooth if self._seen_mouth else None
+        colours = mouth_colours(self._photo, landmarks, tooth)
+        self._mouth = Mouth(model, registered, colours, self._seen_mouth)
+        self._join(units)
+        self._light = self._estimate_light()
+
+    def _make_head(self, units: Float, landmarks: Float, matte: Float | None) -> HeadLayer:
+        r, face = self._registered, self._face
+        seen = np.unique(face.ids[face.feather > 0.0])
+        chin = self._model.landmark_triangles[CHIN_LANDMARK]
+        return make_head_layer(
+            width_px=self.width_px,
+            height_px=self.height_px,
+            margin_px=self._texture.margin_px,
+            face_xy=r.photo_xy[seen],
+            face_points=r.vertices[seen],
+            face_units=units[:, seen],
+            rotation=r.rotation,
+            translation=r.translation,
+            camera=r.camera,
+            chin_y_m=float(r.vertices[self._model.triangles[chin], 1].mean()),
+            matte=matte,
+        )
+
+    def _make_lips(self, still: FaceTrack) -> None:
+        model, r, face = self._model, self._registered, self._face
+        neutral = model.vertices(still.shape, np.zeros_like(self._still))
+        self._seal = LipSeal(model, r, face, self._still, neutral)
+        top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
+        self._lip_textures = LipTextures(self._texture, r.photo_xy[top], r.photo_xy[bottom])
+        self._upper_edge = _find(face, top, UPPER)
+        self._lower_edge = _find(face, bottom, LOWER)
+        middle = r.depth[top[len(top) // 2]]
+        self._px_per_m = r.camera.focal_px / float(middle)
+
+    def _find_seen_mouth(self) -> SeenMouth | None:
+        """The inside of the photo's mouth, if its lips are apart."""
+        if float(self._seal.photo_m.max()) * self._px_per_m < SEEN_GAP_PX:
+            return None
+        r, contours = self._registered, self._model.contours
+        upper, lower = (r.photo_xy[contours[f"lips_inner_{lip}"]] for lip in ("upper", "lower"))
+        return SeenMouth(self._photo, upper, lower, self._seal.photo_m)
+
+    def _mouth_frame(self) -> Float:
+        """The corners (3, 3) m of what the photo shows of the mouth, in the head's frame."""
+        r = self._registered
+        if self._seen_mouth is None:
+            return np.zeros((3, 3), np.float32)
+        teeth = np.unique(part_triangles(self._model, "teeth_upper"))
+        front = r.depth[teeth[np.argmax(r.vertices[teeth, 2])]]
+        corners = r.camera.unproject(self._seen_mouth.frame_px, np.full(3, front, np.float32))
+        return np.asarray((corners - r.translation) @ r.rotation, np.float32)
+
+    def _join(self, units: Float) -> None:
+        """Put the points of all layers in one array, so that one product moves them all."""
+        r, face, head, mouth = self._registered, self._face, self._head, self._mouth
+        self._ends = np.cumsum([0, len(face.ids), len(head.points), len(mouth.ids), 3])
+        rigid = np.zeros((len(units), 3, 3), np.float32)
+        base = [r.vertices[face.ids], head.points, r.vertices[mouth.ids], self._mouth_frame()]
+        base = np.concatenate(base)
+        moves = [units[:, face.ids], head.units, r.units[:, mouth.ids], rigid]
+        moves = np.concatenate(moves, axis=1)
+        count = len(base)
+        self._base = np.ascontiguousarray(base.reshape(-1), np.float32)
+        self._units = np.ascontiguousarray(moves.reshape(len(moves), -1), np.float32)
+        self._follow = np.ones(count, np.float32)
+        self._follow[self._ends[1] : self._ends[2]] = head.follow
+        self._placed = np.zeros((count, 3), np.float32)
+        self._xy = np.zeros((count, 2), np.float32)
+        self._camera = np.float32([r.camera.focal_px, r.camera.centre_x_px, r.camera.centre_y_px])
+        self._far_uv = np.ascontiguousarray(head.uv + self._texture.corners[0], np.float32)
+        near = np.zeros((len(face.ids), 4), np.float32)
+        near[:, :2] = face.uv + self._texture.corners[face.patch]
+        near[:, 2], near[:, 3] = 1.0, face.feather
+        self._near = near
+        self._skin_ids, skin = np.unique(face.ids[face.triangles], return_inverse=True)
+        self._skin_triangles = np.ascontiguousarray(skin.reshape(-1, 3), np.int32)
+        self._skin_of = np.searchsorted(self._skin_ids, face.ids)
+        self._skin_from = np.zeros(len(self._skin_ids), np.int64)
+        self._skin_from[self._skin_of] = np.arange(len(face.ids))
+        self._skin_normals = np.zeros((len(self._skin_ids), 3), np.float32)
+        shape = (self.height_px, self.width_px)
+        self._far_map = np.full((*shape, 2), NOWHERE, np.float32)
+        self._near_map = np.zeros((*shape, 4), np.float32)
+        self._nearest = np.full(shape, FAR, np.float32)
+        self._out = self._plate.copy()
+        self._box = np.int32([0, 0, self.width_px, self.height_px])
+
+    def _estimate_light(self) -> Float:
+        r, face = self._registered, self._face
+        start = self._base.reshape(-1, 3)[: self._ends[1]]
+        placed = start @ r.rotation.T + r.translation
+        self._normals_before = self._normals_of(placed.astype(np.float32)).copy()
+        xy = np.clip(face.uv.astype(int), 0, [self.width_px - 1, self.height_px - 1])
+        smooth = cv2.blur(self._photo, (9, 9))
+        seen = (face.feather > 0.5) & (face.patch == 0)
+        return estimate_light(
+            smooth[xy[seen, 1], xy[seen, 0]].astype(np.float32), self._normals_before[seen]
+        )
+
+    def _normals_of(self, placed: Float) -> Float:
+        skin = np.ascontiguousarray(placed[self._skin_from])
+        vertex_normals(skin, self._skin_triangles, self._skin_normals)
+        return np.asarray(self._skin_normals[self._skin_of])
+
+    def frame(self, expression: Float, head_pose: Float) -> UInt8:
+        """Expression (E,) in 0..1, head pose (6,) rad, m -> (H, W, 3) uint8 RGB, reused."""
+        expression = np.asarray(expression, np.float32)
+        gaps = self._place(expression, np.asarray(head_pose, np.float32))
+        end = self._ends[1]
+        ratio = light_ratio(self._light, self._normals_before, self._normals_of(self._placed[:end]))
+        self._near[:, 2] = 1.0 + (ratio - 1.0) * self._near[:, 3]
+        self._lip_textures.update(gaps * self._px_per_m, self._seal.photo_m * self._px_per_m)
+        self._eyes.update(expression)
+        waiting = [self._pool.submit(self._draw, *rows) for rows in self._rows[1:]]
+        self._draw(*self._rows[0])
+        for task in waiting:
+            task.result()
+        self._draw_mouth(gaps)
+        return self._out
+
+    def _place(self, expression: Float, head_pose: Float) -> Float:
+        """Move all points; returns the lips' distances (COLUMNS,) m."""
+        r = self._registered
+        change = expression - self._still
+        active = np.flatnonzero(np.abs(change) > 1e-4)
+        points = self._base + change[active] @ self._units[active]
+        points = points.reshape(-1, 3)
+        gaps = self._seal.gaps(expression)
+        self._seal.correct(points[: self._ends[1]], expression, gaps)
+        turn = rotation_vector(rotation_matrix(head_pose[:3]) @ r.rotation.T)
+        shift = head_pose[3:] - r.translation
+        place_points(
+            points,
+            self._follow,
+            turn,
+            r.rotation,
+            r.translation,
+            shift,
+            self._camera,
+            self._placed,
+            self._xy,
+        )
+        return gaps
+
+    def _draw(self, row0: int, row1: int) -> None:
+        a, b = self._ends[1], self._ends[2]
+        self._far_map[row0:row1] = NOWHERE
+        self._near_map[row0:row1, :, 3] = 0.0
+        self._nearest[row0:row1] = FAR
+        depth = -self._placed[:, 2]
+        draw_attributes(
+            self._xy[a:b],
+            depth[a:b],
+            self._head.triangles,
+            self._far_uv,
+            self._far_map,
+            NO_DEPTH,
+            row0,
+            row1,
+        )
+        draw_attributes(
+            self._xy[:a],
+            depth[:a],
+            self._face.triangles,
+            self._near,
+            self._near_map,
+            self._nearest,
+            row0,
+            row1,
+        )
+        compose(
+            self._far_map,
+            self._near_map,
+            self._texture.pixels,
+            self._plate,
+            self._out,
+            self._box,
+            row0,
+            row1,
+        )
+
+    def _draw_mouth(self, gaps: Float) -> None:
+        upper, lower = self._xy[self._upper_edge], self._xy[self._lower_edge]
+        a, b = self._ends[2], self._ends[3]
+        self._mouth.draw(
+            self._out,
+            self._placed[a:b],
+            self._xy[a:b],
+            upper,
+            lower,
+            gaps,
+            self._xy[b:],
+            self._px_per_m,
+        )
+
+
+def _resized(photo: UInt8, size_px: int | None) -> tuple[UInt8, Float]:
+    """The photo at the frames' size, both sides even, and the scale of x and y."""
+    height, width = photo.shape[:2]
+    factor = min(1.0, (size_px or max(height, width)) / max(height, width))
+    new_width = max(2, 2 * round(width * factor / 2))
+    new_height = max(2, 2 * round(height * factor / 2))
+    scale = np.float32([new_width / width, new_height / height])
+    if (new_width, new_height) == (width, height):
+        return np.ascontiguousarray(photo), scale
+    small = cv2.resize(photo, (new_width, new_height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), scale
+
+
+def _bands(height: int, threads: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, height, threads + 1).round().astype(int)
+    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _face_mask(photo: UInt8, landmarks: Float) -> NDArray[np.bool_]:
+    mask = np.zeros(photo.shape[:2], np.uint8)
+    oval = landmarks[list(FACE_OVAL), :2]
+    cv2.fillPoly(mask, [np.round(oval).astype(np.int32)], 1)
+    return mask > 0
+
+
+def _patch_box(face: FaceLayer, width: int, height: int) -> tuple[int, int, int, int]:
+    """The box (x0, y0, x1, y1) px of the photo that the lips' own textures must cover."""
+    xy = face.uv[face.patch != MAIN]
+    low = np.floor(xy.min(axis=0)).astype(int) - PATCH_MARGIN_PX
+    high = np.ceil(xy.max(axis=0)).astype(int) + PATCH_MARGIN_PX
+    return (
+        max(0, int(low[0])),
+        max(0, int(low[1])),
+        min(width, int(high[0])),
+        min(height, int(high[1])),
+    )
+
+
+def _find(face: FaceLayer, ids: NDArray[np.int32], patch: int) -> NDArray[np.int64]:
+    """Where the face layer holds the model's vertices `ids` for one of the textures."""
+    places = {
+        (int(v), int(p)): k for k, (v, p) in enumerate(zip(face.ids, face.patch, strict=True))
+    }
+    other = UPPER + LOWER - patch
+    return np.array([places.get((int(v), patch), places.get((int(v), other), 0)) for v in ids])
+
+
+def _still_plate(photo: UInt8, ground: UInt8, head: HeadLayer) -> UInt8:
+    """What stands behind the moving layers: the background, and the photo where nothing moves."""
+    covered = np.full((*photo.shape[:2], 1), NOWHERE, np.float32)
+    draw_attributes(
+        head.uv, head.uv[:, 0], head.triangles, head.uv[:, :1], covered, NO_DEPTH, 0, len(photo)
+    )
+    moving = cv2.erode((covered[..., 0] > NOWHERE).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.where(moving[..., None] > 0, ground, photo).astype(np.uint8)

@@ -1,0 +1,221 @@
+"""Numba kernels that draw triangles with depth and read textures; all work on bands of rows.
+
+Every kernel takes the rows [row0, row1) that it may touch, so that threads share a picture without
+locks. Positions are in continuous pixel coordinates: (0, 0) is the top-left corner of the top-left
+pixel, whose centre is (0.5, 0.5).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FAR = np.float32(1e30)
+NOWHERE = np.float32(-1e9)
+"""Marks in a map that no triangle covers a pixel."""
+_EDGE = -1e-4
+"""Barycentric slack: neighbours overlap by a hair, so that no crack shows between them."""
+
+_JIT = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
+
+
+@njit(**_JIT)
+def draw_attributes(
+    xy: NDArray[np.float32],
+    depth: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    attributes: NDArray[np.float32],
+    out: NDArray[np.float32],
+    nearest: NDArray[np.float32],
+    row0: int,
+    row1: int,
+) -> None:
+    """Draw triangles (F, 3) of vertices (V, 2) px into `out` (H, W, A), interpolating (V, A).
+
+    depth (V,): distance from the viewer; `nearest` (H, W) is the depth buffer, FAR where empty. A
+    buffer with no rows switches the depth test off: later triangles lie on top.
+    """
+    width = out.shape[1]
+    count = attributes.shape[1]
+    tested = nearest.shape[0] > 0
+    for f in range(triangles.shape[0]):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ax, ay = xy[a, 0], xy[a, 1]
+        bx, by = xy[b, 0], xy[b, 1]
+        cx, cy = xy[c, 0], xy[c, 1]
+        y_low = max(row0, int(math.ceil(min(ay, by, cy) - 0.501)))
+        y_high = min(row1 - 1, int(math.floor(max(ay, by, cy) - 0.499)))
+        x_low = max(0, int(math.ceil(min(ax, bx, cx) - 0.501)))
+        x_high = min(width - 1, int(math.floor(max(ax, bx, cx) - 0.499)))
+        if y_high < y_low or x_high < x_low:
+            continue
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-9:
+            continue
+        inverse = 1.0 / area
+        step_b, step_c = (cy - ay) * inverse, (ay - by) * inverse
+        for y in range(y_low, y_high + 1):
+            py = y + 0.5 - ay
+            px = x_low + 0.5 - ax
+            wb = (px * (cy - ay) - py * (cx - ax)) * inverse
+            wc = (py * (bx - ax) - px * (by - ay)) * inverse
+            for x in range(x_low, x_high + 1):
+                wa = 1.0 - wb - wc
+                if wa >= _EDGE and wb >= _EDGE and wc >= _EDGE:
+                    hidden = False
+                    if tested:
+                        z = wa * depth[a] + wb * depth[b] + wc * depth[c]
+                        hidden = z >= nearest[y, x]
+                        if not hidden:
+                            nearest[y, x] = z
+                    if not hidden:
+                        for k in range(count):
+                            out[y, x, k] = (
+                                wa * attributes[a, k]
+                                + wb * attributes[b, k]
+                                + wc * attributes[c, k]
+                            )
+                wb += step_b
+                wc += step_c
+
+
+@njit(**_JIT)
+def vertex_normals(
+    vertices: NDArray[np.float32], triangles: NDArray[np.int32], out: NDArray[np.float32]
+) -> None:
+    """Unit normals (V, 3) of vertices (V, 3): area-weighted means over their triangles (F, 3)."""
+    out[:] = 0.0
+    for f in range(triangles.shape[0]):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            out[k, 0] += nx
+            out[k, 1] += ny
+            out[k, 2] += nz
+    for v in range(out.shape[0]):
+        length = math.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2) + 1e-20
+        for k in range(3):
+            out[v, k] /= length
+
+
+@njit(inline="always", **_JIT)
+def _cubic(t: float) -> tuple[float, float, float, float]:
+    """Catmull-Rom weights of the four samples around a point t in 0..1 past the second."""
+    t2 = t * t
+    t3 = t2 * t
+    return (
+        -0.5 * t + t2 - 0.5 * t3,
+        1.0 - 2.5 * t2 + 1.5 * t3,
+        0.5 * t + 2.0 * t2 - 1.5 * t3,
+        -0.5 * t2 + 0.5 * t3,
+    )
+
+
+@njit(**_JIT)
+def compose(
+    far_map: NDArray[np.float32],
+    near_map: NDArray[np.float32],
+    texture: NDArray[np.uint8],
+    plate: NDArray[np.uint8],
+    out: NDArray[np.uint8],
+    box: NDArray[np.int32],
+    row0: int,
+    row1: int,
+) -> None:
+    """Read the texture where the two maps point and lay it over the plate.
+
+    far_map (H, W, 2): texture position u, v of the head layer, NOWHERE where there is none.
+    near_map (H, W, 4): u, v, light and weight of the face layer over the head layer.
+    texture (Ht, Wt, 4): RGB times alpha, alpha. plate, out: (H, W, 3). box: x0, y0, x1, y1.
+    """
+    high_u, high_v = texture.shape[1] - 3.01, texture.shape[0] - 3.01
+    for y in range(max(row0, box[1]), min(row1, box[3])):
+        for x in range(box[0], box[2]):
+            weight = near_map[y, x, 3]
+            u, v = far_map[y, x, 0], far_map[y, x, 1]
+            light = 1.0
+            if weight > 0.0:
+                if weight >= 0.999 or u == NOWHERE:
+                    u, v = near_map[y, x, 0], near_map[y, x, 1]
+                else:
+                    u += weight * (near_map[y, x, 0] - u)
+                    v += weight * (near_map[y, x, 1] - v)
+                light = near_map[y, x, 2]
+            elif u == NOWHERE:
+                for k in range(3):
+                    out[y, x, k] = plate[y, x, k]
+                continue
+            u = min(max(u - 0.5, 1.0), high_u)
+            v = min(max(v - 0.5, 1.0), high_v)
+            iu, iv = int(u), int(v)
+            a0, a1, a2, a3 = _cubic(u - iu)
+            b = _cubic(v - iv)
+            r, g, bl, alpha = 0.0, 0.0, 0.0, 0.0
+            for j in range(4):
+                row = texture[iv - 1 + j]
+                w0, w1, w2, w3 = a0 * b[j], a1 * b[j], a2 * b[j], a3 * b[j]
+                p0, p1, p2, p3 = row[iu - 1], row[iu], row[iu + 1], row[iu + 2]
+                r += w0 * p0[0] + w1 * p1[0] + w2 * p2[0] + w3 * p3[0]
+                g += w0 * p0[1] + w1 * p1[1] + w2 * p2[1] + w3 * p3[1]
+                bl += w0 * p0[2] + w1 * p1[2] + w2 * p2[2] + w3 * p3[2]
+                alpha += w0 * p0[3] + w1 * p1[3] + w2 * p2[3] + w3 * p3[3]
+            through = max(0.0, 1.0 - alpha * (1.0 / 255.0))
+            out[y, x, 0] = _byte(r * light + through * plate[y, x, 0])
+            out[y, x, 1] = _byte(g * light + through * plate[y, x, 1])
+            out[y, x, 2] = _byte(bl * light + through * plate[y, x, 2])
+
+
+@njit(inline="always", **_JIT)
+def _byte(value: float) -> int:
+    return int(min(max(value + 0.5, 0.0), 255.0))
+
+
+@njit(**_JIT)
+def place_points(
+    points: NDArray[np.float32],
+    follow: NDArray[np.float32],
+    turn: NDArray[np.float32],
+    rotation: NDArray[np.float32],
+    translation: NDArray[np.float32],
+    shift: NDArray[np.float32],
+    camera: NDArray[np.float32],
+    placed: NDArray[np.float32],
+    xy: NDArray[np.float32],
+) -> None:
+    """Move points (N, 3) with the head and project them.
+
+    A point moves from rotation (3, 3), translation (3,) by the share `follow` (N,) in 0..1 of the
+    rotation vector `turn` (3,) and of `shift` (3,). camera (3,): focal length, centre x, centre y,
+    px. Fills placed (N, 3) in camera space and xy (N, 2) px.
+    """
+    angle = math.sqrt(turn[0] ** 2 + turn[1] ** 2 + turn[2] ** 2)
+    scale = 1.0 / max(angle, 1e-9)
+    kx, ky, kz = turn[0] * scale, turn[1] * scale, turn[2] * scale
+    for i in range(points.shape[0]):
+        a, b, c = points[i, 0], points[i, 1], points[i, 2]
+        x = rotation[0, 0] * a + rotation[0, 1] * b + rotation[0, 2] * c
+        y = rotation[1, 0] * a + rotation[1, 1] * b + rotation[1, 2] * c
+        z = rotation[2, 0] * a + rotation[2, 1] * b + rotation[2, 2] * c
+        w = follow[i]
+        sine, cosine = math.sin(w * angle), math.cos(w * angle)
+        along = (kx * x + ky * y + kz * z) * (1.0 - cosine)
+        px = x * cosine + (ky * z - kz * y) * sine + kx * along + translation[0] + w * shift[0]
+        py = y * cosine + (kz * x - kx * z) * sine + ky * along + translation[1] + w * shift[1]
+        pz = z * cosine + (kx * y - ky * x) * sine + kz * along + translation[2] + w * shift[2]
+        depth = max(-pz, 1e-3)
+        placed[i, 0], placed[i, 1], placed[i, 2] = px, py, pz
+        xy[i, 0] = camera[1] + camera[0] * px / depth
+        xy[i, 1] = camera[2] - camera[0] * py / depth

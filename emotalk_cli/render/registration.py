@@ -1,0 +1,124 @@
+"""Registration: the fitted mesh is snapped to the photo's landmarks, smoothly over the surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.projection import Camera, rotation_matrix
+from emotalk_cli.schema import FaceTrack
+
+Float = NDArray[np.float32]
+
+SMOOTHNESS = 0.02
+"""Weight of the bending energy of the correction against the landmarks' error."""
+STIFFNESS = 0.002
+"""Weight of its stretching energy: keeps the correction tame far from all landmarks."""
+DECAY = 1e-4
+RIGID_PARTS = ("teeth_upper", "teeth_lower", "gums", "tongue", "eye_left", "eye_right")
+"""Parts that are shifted as a whole and never bent."""
+IRIS_LANDMARKS = slice(468, 478)
+UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+"""MediaPipe's points of the lips' inner edges, from the subject's right corner to the left one."""
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+OVAL_WEIGHT = 0.25
+"""MediaPipe's outline slides over the skin, so it is trusted less than the features."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The face model laid onto one photo.
+
+    vertices: (V, 3) m in the head's frame at the photo's expression, corrected to the landmarks.
+    units: (E, V, 3) m, what each unit adds. rotation (3, 3), translation (3,): the photo's pose.
+    camera: of the picture drawn. photo_xy: (V, 2) px. depth: (V,) m from the camera.
+    """
+
+    vertices: Float
+    units: Float
+    rotation: Float
+    translation: Float
+    camera: Camera
+    photo_xy: Float
+    depth: Float
+
+
+def register(model: FaceGeometry, still: FaceTrack, landmarks: Float, scale: float) -> Registered:
+    """Lay the model on a photo; `landmarks` (478, 2) px of the drawn picture, `scale` its size
+    over that of the picture that `still` was fitted to."""
+    camera = Camera.of(still.camera, scale)
+    rotation = rotation_matrix(still.head_pose[0, :3])
+    translation = still.head_pose[0, 3:]
+    units = expression_units(model, still.shape)
+    start = model.vertices(still.shape, still.expression[0])
+    corners = model.triangles[model.landmark_triangles]
+    at_landmarks = (start[corners] * model.landmark_barycentric[..., None]).sum(axis=1)
+    in_camera = at_landmarks @ rotation.T + translation
+    error_px = landmarks[:, :2] - camera.project(in_camera)
+    # Metres in the camera's plane, at each landmark's own depth.
+    error = error_px * (-in_camera[:, 2:] / camera.focal_px) * np.float32([1.0, -1.0])
+    correction = _spread(model, corners, error)
+    correction = np.concatenate([correction, np.zeros((len(start), 1), np.float32)], axis=1)
+    vertices = np.asarray(start + correction @ rotation, np.float32)
+    placed = vertices @ rotation.T + translation
+    return Registered(
+        vertices, units, rotation, translation, camera, camera.project(placed), -placed[:, 2]
+    )
+
+
+def expression_units(model: FaceGeometry, shape: Float) -> Float:
+    """What each unit adds to the vertices, (E, V, 3) m."""
+    count = len(model.expression_names)
+    neutral = model.vertices(shape, np.zeros(count, np.float32))
+    return np.asarray(model.vertices(shape, np.eye(count, dtype=np.float32)) - neutral, np.float32)
+
+
+def part_triangles(model: FaceGeometry, *parts: str) -> NDArray[np.int32]:
+    """Triangles (N, 3) of the named parts; parts that the model lacks count as empty."""
+    wanted = [k for k, name in enumerate(model.part_names) if name in parts]
+    return model.triangles[np.isin(model.triangle_parts, wanted)]
+
+
+def _spread(model: FaceGeometry, corners: NDArray[np.int32], error: Float) -> Float:
+    """The smoothest field (V, 2) over the mesh that takes the landmarks' errors (478, 2) away."""
+    count = int(model.triangles.max()) + 1
+    rigid = np.unique(part_triangles(model, *RIGID_PARTS))
+    weight = np.ones(len(error), np.float32)
+    weight[list(FACE_OVAL)] = OVAL_WEIGHT
+    weight[IRIS_LANDMARKS] = 0.0
+    rows = np.repeat(np.arange(len(error)), 3)
+    places = sparse.csr_matrix(
+        (model.landmark_barycentric.ravel(), (rows, corners.ravel())), (len(error), count)
+    )
+    laplacian = _laplacian(model.triangles, count)
+    weights = sparse.diags(weight)
+    system = (
+        places.T @ weights @ places
+        + SMOOTHNESS * laplacian.T @ laplacian
+        + STIFFNESS * laplacian
+        + DECAY * sparse.identity(count)
+    )
+    field = splu(system.tocsc()).solve(np.asarray(places.T @ weights @ error, np.float64))
+    lips = list(UPPER_INNER_LIP)
+    field[rigid] = error[lips].mean(axis=0)
+    return np.asarray(field, np.float32)
+
+
+def _laplacian(triangles: NDArray[np.int32], count: int) -> sparse.csr_matrix:
+    """The graph Laplacian (V, V) of the mesh's edges."""
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    i, j = pairs.T
+    ones = np.ones(len(pairs))
+    adjacency = sparse.csr_matrix((ones, (i, j)), (count, count))
+    adjacency = adjacency + adjacency.T
+    return sparse.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency

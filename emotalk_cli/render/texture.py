@@ -1,0 +1,73 @@
+"""The texture that all layers read: the photo over the background, and the lips' own patches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+UInt8 = NDArray[np.uint8]
+
+MARGIN_SHARE = 0.06
+"""The photo is continued by its mirror image so far beyond its borders, over its longer side."""
+
+
+@dataclass(frozen=True)
+class Texture:
+    """One RGBA picture, colour times alpha: the photo with a mirrored margin; below it two
+    patches, copies of the photo's `box` that may be changed while the photo stays.
+
+    pixels: (Ht, Wt, 4) uint8. margin_px: where the photo starts. box: (x0, y0, x1, y1) px of the
+    patches in the photo. corners: (3, 2) px, what to add to a photo position to read the photo
+    (row 0) or one of the patches (rows 1, 2).
+    """
+
+    pixels: UInt8
+    margin_px: int
+    box: tuple[int, int, int, int]
+    corners: Float
+
+    def patch(self, number: int) -> UInt8:
+        """The pixels (h, w, 4) of patch 1 or 2; write into them to change it."""
+        x0, y0, x1, y1 = self.box
+        left, top = (int(c) for c in self.corners[number] + np.float32([x0, y0]))
+        return self.pixels[top : top + y1 - y0, left : left + x1 - x0]
+
+    def window(self, box: tuple[int, int, int, int]) -> UInt8:
+        """The pixels of a box (x0, y0, x1, y1) px of the photo itself."""
+        x0, y0, x1, y1 = (b + self.margin_px for b in box)
+        return self.pixels[y0:y1, x0:x1]
+
+
+def make_texture(
+    photo: UInt8, ground: UInt8, matte: Float | None, box: tuple[int, int, int, int]
+) -> Texture:
+    """Cut the person out of the photo (H, W, 3) so that laid over `ground` it is the photo again.
+
+    In the matting equation I = F a + (1 - a) B, this keeps F a = I - (1 - a) B, exact for any
+    matte; where that would be negative the matte is raised.
+    """
+    height, width = photo.shape[:2]
+    image = photo.astype(np.float32)
+    alpha = np.ones((height, width), np.float32)
+    if matte is not None:
+        least = 1.0 - (image / np.maximum(ground.astype(np.float32), 1.0)).min(axis=2)
+        alpha = np.where(matte > 0.0, np.maximum(matte, least), 0.0).astype(np.float32)
+    front = image - (1.0 - alpha[..., None]) * ground
+    whole = np.concatenate([front, 255.0 * alpha[..., None]], axis=2)
+    whole = np.clip(whole + 0.5, 0, 255).astype(np.uint8)
+    margin = round(max(width, height) * MARGIN_SHARE)
+    whole = cv2.copyMakeBorder(whole, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    x0, y0, x1, y1 = box
+    across, down = max(whole.shape[1], 2 * (x1 - x0)), whole.shape[0] + (y1 - y0)
+    pixels = np.zeros((down, across, 4), np.uint8)
+    pixels[: whole.shape[0], : whole.shape[1]] = whole
+    below = whole.shape[0] - y0
+    corners = np.float32([[margin, margin], [-x0, below], [x1 - 2 * x0, below]])
+    texture = Texture(pixels, margin, box, corners)
+    for number in (1, 2):
+        texture.patch(number)[:] = texture.window(box)
+    return texture

@@ -1,0 +1,157 @@
+"""Writing videos: H.264 and AAC in an mp4 that plays everywhere, fed frame by frame."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli import __version__
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.media import ffmpeg_binary
+from emotalk_cli.store import atomic_path
+
+QUEUE_FRAMES = 8
+"""Drawing may run so many frames ahead of the encoder; memory stays constant in length."""
+CRF = 17
+"""x264's quality: lower is better, 17 is visually lossless."""
+PRESET = "veryfast"
+AUDIO_BITRATE = "160k"
+SYNTHETIC_NOTE = (
+    f"Synthetic video: a still photo animated by emotalk {__version__}. The person shown did not "
+    "make these movements. digitalSourceType: "
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
+)
+"""Stands in the file's metadata, so that nobody need take the video for a recording."""
+_STOP_WAIT_S = 5.0
+
+
+class VideoWriter:
+    """Encodes frames as they are made; the file appears whole when the `with` block ends well.
+
+    Frames are (H, W, 3) uint8 RGB of one even size. The video lasts frames / fps seconds; the
+    sound of the file `sound` starts with it at 0 and is cut or continued in silence to that
+    length, which `frames` must then tell.
+    Raises EmotalkError where ffmpeg fails or the path cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width_px: int,
+        height_px: int,
+        fps: float,
+        *,
+        sound: Path | None = None,
+        frames: int | None = None,
+        crf: int = CRF,
+    ) -> None:
+        if width_px % 2 or height_px % 2:
+            raise ValueError(f"{width_px} x {height_px}: both sides must be even")
+        if sound is not None and frames is None:
+            raise ValueError("with sound the number of frames must be known")
+        self._path = path
+        self._shape = (height_px, width_px, 3)
+        self._inputs = _input_options(width_px, height_px, fps, sound)
+        self._outputs = _output_options(fps, sound is not None, frames, crf)
+        self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE_FRAMES)
+        self._broken = threading.Event()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> VideoWriter:
+        with contextlib.ExitStack() as stack:
+            temporary = stack.enter_context(atomic_path(self._path))
+            self._log = stack.enter_context(tempfile.TemporaryFile())
+            command = [ffmpeg_binary(), *self._inputs, *self._outputs, str(temporary)]
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+            )
+            stack.callback(self._kill)
+            assert self._process.stdin is not None
+            self._thread = threading.Thread(
+                target=self._feed, args=(self._process.stdin,), daemon=True
+            )
+            self._thread.start()
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Hand one frame to the encoder; the array may be reused afterwards."""
+        if frame.shape != self._shape or frame.dtype != np.uint8:
+            raise ValueError(f"a frame is {frame.dtype} {frame.shape}, not uint8 {self._shape}")
+        if self._broken.is_set():
+            raise self._failure()
+        self._queue.put(frame.tobytes())
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._queue.put(None)
+        self._thread.join()
+        code = self._process.wait()
+        if kind is None and (code or self._broken.is_set()):
+            failure = self._failure()
+            self._stack.__exit__(type(failure), failure, None)
+            raise failure
+        self._stack.__exit__(kind, error, trace)
+
+    def _feed(self, pipe: IO[bytes]) -> None:
+        """Move frames from the queue to the encoder, until None or its end."""
+        while (block := self._queue.get()) is not None:
+            if not self._broken.is_set():
+                try:
+                    pipe.write(block)
+                except OSError:
+                    self._broken.set()
+        with contextlib.suppress(OSError):
+            pipe.close()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(_STOP_WAIT_S)
+
+    def _failure(self) -> EmotalkError:
+        self._log.seek(0)
+        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        return EmotalkError(
+            f"ffmpeg could not write {self._path}: {lines[-1] if lines else 'no reason given'}.",
+            "Check the recording and the free space, or choose another place with -o.",
+        )
+
+
+def _input_options(width_px: int, height_px: int, fps: float, sound: Path | None) -> list[str]:
+    options = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+    options += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
+    options += ["-r", f"{fps:g}", "-thread_queue_size", "16", "-i", "pipe:0"]
+    if sound is not None:
+        options += ["-i", f"file:{sound}"]
+    return options
+
+
+def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -> list[str]:
+    options = ["-map", "0:v:0"]
+    if has_sound and frames is not None:
+        length = f"{frames / fps:.6f}"
+        # The sound starts at 0, whatever its file says, and lasts exactly as long as the picture.
+        chain = f"aresample=async=1:first_pts=0,apad=whole_dur={length},atrim=end={length}"
+        options += ["-map", "1:a:0", "-af", chain, "-c:a", "aac", "-b:a", AUDIO_BITRATE]
+    options += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"]
+    options += ["-c:v", "libx264", "-preset", PRESET, "-crf", str(crf)]
+    options += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    options += ["-color_range", "tv", "-movflags", "+faststart", "-map_metadata", "-1"]
+    options += ["-metadata", f"comment={SYNTHETIC_NOTE}", "-metadata", "title=Synthetic video"]
+    return [*options, "-metadata", f"encoder=emotalk {__version__}", "-f", "mp4"]
