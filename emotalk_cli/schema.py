@@ -7,7 +7,8 @@ History of the format
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import mmap
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from emotalk_cli.errors import RecordError
 
 FORMAT_VERSION = 1
+BLOCK_BYTES = 8 << 20
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
@@ -236,6 +238,16 @@ RECORDS: dict[str, type[Record]] = {
 }
 
 
+def blocks(value: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Parts of an array along its first axis, so that one on disk never fills the memory."""
+    rows = max(1, BLOCK_BYTES // max(1, value[:1].nbytes))
+    mapped = getattr(value, "_mmap", None)  # of a numpy.memmap
+    for start in range(0, len(value), rows):
+        yield slice(start, start + rows), value[start : start + rows]
+        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def _check_array(
     kind: str, name: str, spec: ArraySpec, value: object, sizes: dict[str, int]
 ) -> None:
@@ -253,7 +265,8 @@ def _check_array(
                 f"{where} has shape {value.shape}: axis {axis} should be {expected} long."
             )
     if value.dtype.kind == "f" and value.size:
-        low, high = float(value.min()), float(value.max())
+        extremes = [(block.min(), block.max()) for _, block in blocks(value)]
+        low, high = float(np.min(extremes)), float(np.max(extremes))
         if not np.isfinite([low, high]).all():
             raise RecordError(f"{where} holds values that are not finite.")
         if (spec.low is not None and low < spec.low) or (

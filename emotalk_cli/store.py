@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import numpy as np
 
 from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
-from emotalk_cli.schema import FORMAT_VERSION, RECORDS, ArraySpec, Labels, MadeBy, Record, ScoreRow
+from emotalk_cli.schema import (
+    FORMAT_VERSION,
+    RECORDS,
+    ArraySpec,
+    Labels,
+    MadeBy,
+    Record,
+    ScoreRow,
+    blocks,
+)
 
 if TYPE_CHECKING:
     import h5py
@@ -211,7 +220,9 @@ def _plain(value: Any) -> Any:
 def _write_array(file: h5py.File, name: str, spec: ArraySpec, value: Any) -> None:
     packed = value.nbytes > COMPRESS_ABOVE_BYTES and spec.dtype != "uint8"
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    dataset = file.create_dataset(name, data=value, **(options if packed else {}))
+    dataset = file.create_dataset(name, value.shape, value.dtype, **(options if packed else {}))
+    for part, block in blocks(value):
+        dataset[part] = block
     dataset.attrs["axes"] = " ".join(spec.axes)
     dataset.attrs["unit"] = spec.unit
     dataset.attrs["about"] = spec.about

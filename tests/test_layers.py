@@ -13,6 +13,7 @@ FLOORS = {
     "batch": 2,
     "parts": 2,
     "media": 2,
+    "media_info": 2,
     "progress": 1,
     "stages": 4,
     "cli": 5,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,19 @@ VIDEO_SUFFIXES = frozenset({
 })
 # fmt: on
 
+# What corpora and people call the eight emotions of MEAD; calm is RAVDESS's second neutral.
+_SYNONYMS = {
+    "angry": ("ang", "anger"),
+    "contempt": ("contemptuous", "con"),
+    "disgusted": ("dis", "disgust"),
+    "fear": ("fea", "fearful", "afraid", "scared"),
+    "happy": ("hap", "happiness", "joy"),
+    "neutral": ("neu", "calm"),
+    "sad": ("sadness",),
+    "surprised": ("surprise", "sur"),
+}
+_EMOTION_OF = {word: name for name, words in _SYNONYMS.items() for word in (name, *words)}
+
 Words = tuple[tuple[float, float, str], ...]
 
 
@@ -24,14 +39,14 @@ class ClipSource:
     """One clip of a corpus on disk; `labels.clip_id` is unique in it and safe as a file name.
 
     `sound` is a file of its own where the video's own track is not the one to use. `words` are
-    (start s, end s, word). `problem` is not empty where the clip is known to be unusable.
+    (start s, end s, word). `missing_sound` names the sound file that should be there and is not.
     """
 
     path: Path
     labels: Labels
     sound: Path | None = None
     words: Words = ()
-    problem: str = ""
+    missing_sound: str = ""
 
 
 def safe_id(*parts: str) -> str:
@@ -54,6 +69,26 @@ def unique_ids(ids: list[str]) -> list[str]:
     return result
 
 
-def is_video(path: Path) -> bool:
-    """Whether a file's name says that it is a video, hidden files aside."""
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".")
+def emotion_of(word: str) -> str:
+    """MEAD's name of an emotion; empty where the word is no emotion."""
+    return _EMOTION_OF.get(word.strip().casefold(), "")
+
+
+def files_below(root: Path, suffixes: Collection[str] = VIDEO_SUFFIXES) -> list[Path]:
+    """Files below `root` (or `root` itself) with such a suffix, hidden ones aside, in order."""
+    if root.is_file():
+        return [root]
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(folder, name)
+            for name in sorted(names)
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
+        ]
+    return found
+
+
+def share_named(videos: Sequence[Path], is_named: Callable[[Path], object]) -> float:
+    """Share of the videos for which `is_named` holds, 0..1."""
+    return sum(bool(is_named(path)) for path in videos) / len(videos) if videos else 0.0

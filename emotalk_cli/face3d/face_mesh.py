@@ -24,6 +24,7 @@ LANDMARK_COUNT = 478
 MIN_DETECTION = 0.5
 MIN_PRESENCE = 0.5
 BYTES_PER_LANDMARK = 17  # protobuf: tag, length, and three tagged 32-bit floats
+_BLANK = np.zeros((64, 64, 3), np.uint8)
 _LANDMARK = np.dtype(
     {"names": ["x", "y", "z"], "formats": ["<f4"] * 3, "offsets": [3, 8, 13], "itemsize": 17}
 )
@@ -54,12 +55,14 @@ class FaceMesh:
                 min_detection_confidence=MIN_DETECTION,
                 min_tracking_confidence=MIN_PRESENCE,
             )
+            self._mesh.process(_BLANK)
         self._talks = True
 
     def reset(self) -> None:
         """Forget the frames before."""
         with _silence():
             self._mesh.reset()
+            self._mesh.process(_BLANK)  # what starts in the background has started after this
         self._talks = True
 
     def __call__(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
@@ -85,9 +88,8 @@ class FaceDetector:
                 module.FaceDetection(model_selection=model, min_detection_confidence=MIN_DETECTION)
                 for model in (1, 0)
             ]
-            blank = np.zeros((64, 64, 3), np.uint8)
             for model in self._models:
-                model.process(blank)
+                model.process(_BLANK)
 
     def __call__(self, image: NDArray[np.uint8]) -> list[Detection]:
         """Picture (H, W, 3) uint8 RGB -> every face that either model sees, without doubles."""

@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli import __version__, batch, store
-from emotalk_cli.datasets.catalogue import find_clips
+from emotalk_cli.datasets.catalogue import Choice, find_clips
 from emotalk_cli.datasets.clip_source import ClipSource
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import (
     MediaInfo,
     probe,
     read_frames,
-    read_sound,
     require_picture,
     require_sound,
+    write_sound,
 )
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import Clip, MadeBy
+from emotalk_cli.schema import Clip, MadeBy, blocks
 
 STAGE = "preprocess"
 SAMPLE_RATE_HZ = 16000
@@ -34,6 +34,8 @@ CROP_SCALE = 2.0  # side of the square crop over the face's own
 CROP_MOTION_MARGIN = 1.3  # and over the span that the face moves in
 CROP_RAISE = 0.06  # the mesh ends at the forehead: the head's middle is higher
 MIN_FRAMES = 5
+MAX_SOUND_GAP_S = 0.5  # between the lengths of a video and of its sound file
+SOUND = "sound"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,15 @@ class ClipDone:
 
 
 @dataclass(frozen=True)
+class _Tracked:
+    """Landmarks (T, 478, 3) px, valid (T,), and the faces' corners (valid frames, 2, 2) px."""
+
+    landmarks: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    boxes: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
 class Preprocessed:
     """What one run did: counts, where the manifest lies, and what failed."""
 
@@ -100,6 +111,7 @@ def preprocess(
     views: Collection[str] = (),
     levels: Collection[int] = (),
     limit: int | None = None,
+    splits: Path | None = None,
     min_valid: float = 0.5,
     workers: int = 1,
     cluster: str | None = None,
@@ -109,22 +121,18 @@ def preprocess(
 ) -> Preprocessed:
     """Track the face in every clip of the corpus `source`; one Clip each in `out`/<clip id>.h5.
 
-    Landmarks and frames come at `fps`, sound as 16 kHz mono from the first frame to the last.
-    Clips that are done are skipped; clips with a face in less than the share `min_valid` of their
-    frames fail. Also writes manifest.csv, and failures.csv where something failed.
+    `source` is a folder, a video or a CSV that lists clips; `dataset` one of the names in
+    `datasets.catalogue`, `levels` are MEAD's 1 to 3, `splits` is a CSV such as those in
+    data_manifests/. Landmarks and frames come at `fps`, sound as 16 kHz mono from the first frame
+    to the end of the last. `face` is largest, central or a number from the left. Clips that are
+    done are skipped; clips that show the face in less than the share `min_valid` of their frames
+    fail. Also writes manifest.csv, and failures.csv where something failed.
     """
     options = Options(fps, keep_frames, crop_size_px, face, min_valid)
     _check_options(options)
     progress.task("finding clips")
-    clips = find_clips(
-        source,
-        dataset,
-        speakers=speakers,
-        emotions=emotions,
-        views=views,
-        levels=levels,
-        limit=limit,
-    )
+    choice = Choice(speakers, emotions, views, levels, limit)
+    clips = find_clips(source, dataset, choice, splits)
     threads = 1 if workers > 1 or cluster else 0
     jobs = batch.shard_of(
         [
@@ -159,43 +167,48 @@ def preprocess(
 
 def preprocess_clip(job: ClipJob) -> ClipDone:
     """Make the Clip of one job, unless it is there already."""
-    clip, options = job.source, job.options
-    if clip.problem:
-        raise EmotalkError(clip.problem)
     made_by = _made_by(job)
     if store.is_done(job.path, made_by, overwrite=job.overwrite):
         frames = store.array_shape(job.path, "landmarks")[0]
-        return ClipDone(frames, frames / options.fps, store.sha256_of(job.path), skipped=True)
-    info = probe(clip.path)
-    require_picture(clip.path, info)
-    if clip.sound is None:
-        require_sound(clip.path, info)
+        return _done(job, frames, skipped=True)
+    info = probe(job.source.path)
+    require_picture(job.source.path, info)
     with tempfile.TemporaryDirectory(prefix="emotalk-") as folder:
-        spool = Path(folder)
-        landmarks, valid = _track(job, info, spool)
-        waveform = _sound(job, spool, landmarks.shape[0])
-        crop = _square_crop(landmarks, valid)
-        jpeg, ends = _frames(job, info, crop, spool) if options.keep_frames else (None, None)
-        record = Clip(
-            made_by=made_by,
-            landmarks=landmarks,
-            valid=valid,
-            crop=np.array(crop, np.float32),
-            waveform=waveform,
-            frames_jpeg=jpeg,
-            frame_ends=ends,
-            fps=options.fps,
-            width_px=info.width_px,
-            height_px=info.height_px,
-            sample_rate_hz=SAMPLE_RATE_HZ,
-            source=clip.path.name,
-            source_sha256=made_by.inputs["video"],
-            labels=clip.labels,
-            words=clip.words,
-        )
+        record = _clip(job, made_by, info, Path(folder))
         store.write(record, job.path)
-    frames = len(valid)
-    return ClipDone(frames, frames / options.fps, store.sha256_of(job.path), skipped=False)
+    return _done(job, len(record.valid), skipped=False)
+
+
+def _done(job: ClipJob, frames: int, *, skipped: bool) -> ClipDone:
+    return ClipDone(frames, frames / job.options.fps, store.sha256_of(job.path), skipped)
+
+
+def _clip(job: ClipJob, made_by: MadeBy, info: MediaInfo, spool: Path) -> Clip:
+    """The record, its large arrays mapped from files in the folder `spool`."""
+    source, options = job.source, job.options
+    sound = _sound_file(source, info)
+    tracked = _track(job, info, spool, with_sound=sound is None)
+    if sound is not None:
+        write_sound(sound, spool / SOUND, SAMPLE_RATE_HZ)
+    crop = _square_crop(tracked)
+    jpeg, ends = _frames(job, info, crop, spool) if options.keep_frames else (None, None)
+    return Clip(
+        made_by=made_by,
+        landmarks=tracked.landmarks,
+        valid=tracked.valid,
+        crop=np.array(crop, np.float32),
+        waveform=_waveform(job, spool, len(tracked.valid)),
+        frames_jpeg=jpeg,
+        frame_ends=ends,
+        fps=options.fps,
+        width_px=info.width_px,
+        height_px=info.height_px,
+        sample_rate_hz=SAMPLE_RATE_HZ,
+        source=source.path.name,
+        source_sha256=made_by.inputs["video"],
+        labels=source.labels,
+        words=source.words,
+    )
 
 
 def _check_options(options: Options) -> None:
@@ -225,69 +238,92 @@ def _made_by(job: ClipJob) -> MadeBy:
     return MadeBy(STAGE, __version__, chosen, inputs=inputs)
 
 
-def _track(
-    job: ClipJob, info: MediaInfo, spool: Path
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Landmarks (T, 478, 3) on disk and valid (T,); the sound goes to the spool on the way."""
+def _sound_file(source: ClipSource, info: MediaInfo) -> Path | None:
+    """The sound file that belongs to the picture; None: the video's own track."""
+    if source.sound is None:
+        if not info.has_audio and source.missing_sound:
+            raise EmotalkError(
+                f"{source.path} has no sound, and there is no {source.missing_sound}."
+            )
+        require_sound(source.path, info)
+        return None
+    sound = probe(source.sound)
+    if sound.duration_s is None or info.duration_s is None:
+        return source.sound
+    gap_s = abs(sound.duration_s - info.duration_s)
+    if gap_s <= MAX_SOUND_GAP_S:
+        return source.sound
+    if info.has_audio:
+        return None
+    raise EmotalkError(
+        f"{source.sound} lasts {sound.duration_s:.1f} s and {source.path} {info.duration_s:.1f} s: "
+        "they do not belong together."
+    )
+
+
+def _track(job: ClipJob, info: MediaInfo, spool: Path, *, with_sound: bool) -> _Tracked:
+    """Landmarks of every frame, on disk; the video's own sound goes to the spool on the way."""
     from emotalk_cli.face3d.face_mesh import LANDMARK_COUNT
     from emotalk_cli.face3d.face_tracking import FaceFollower, fill_gaps
 
-    clip, options = job.source, job.options
+    path, options = job.source.path, job.options
     follower = FaceFollower(options.face)
     lost = np.zeros((LANDMARK_COUNT, 3), np.float32)
-    seen: list[bool] = []
+    valid: list[bool] = []
+    boxes: list[NDArray[np.float32]] = []
     frames = read_frames(
-        clip.path,
+        path,
         options.fps,
         info=info,
-        sound_to=None if clip.sound else spool / "sound",
+        sound_to=spool / SOUND if with_sound else None,
         sample_rate_hz=SAMPLE_RATE_HZ,
         threads=job.threads,
     )
     with contextlib.closing(frames), (spool / "landmarks").open("wb") as file:
         for frame in frames:
             found = follower.locate(frame)
-            seen.append(found is not None)
+            valid.append(found is not None)
             file.write((lost if found is None else found).tobytes())
-    if len(seen) < MIN_FRAMES:
-        raise EmotalkError(f"{clip.path} holds {len(seen)} frames: too few for a clip.")
-    valid = np.array(seen, bool)
-    if not valid.any():
-        raise EmotalkError(f"{clip.path}: no frame shows a face.")
-    if valid.mean() < options.min_valid:
+            if found is not None:
+                boxes.append(np.array([found[:, :2].min(axis=0), found[:, :2].max(axis=0)]))
+    _refuse_poor(path, len(valid), len(boxes), options.min_valid)
+    landmarks = np.memmap(
+        spool / "landmarks", np.float32, mode="r+", shape=(len(valid), LANDMARK_COUNT, 3)
+    )
+    fill_gaps(landmarks, np.array(valid))
+    return _Tracked(landmarks, np.array(valid), np.array(boxes))
+
+
+def _refuse_poor(path: Path, frames: int, seen: int, min_valid: float) -> None:
+    if frames < MIN_FRAMES:
+        raise EmotalkError(f"{path} holds {frames} frame(s): too few for a clip.")
+    if not seen:
+        raise EmotalkError(f"{path}: no frame shows a face.")
+    if seen < min_valid * frames:
         raise EmotalkError(
-            f"{clip.path}: only {valid.mean():.0%} of its frames show the face, "
-            f"{options.min_valid:.0%} are needed.",
+            f"{path}: only {seen / frames:.0%} of its frames show the face, {min_valid:.0%} are "
+            "needed.",
             "Lower --min-valid, or try another --face.",
         )
-    landmarks = np.memmap(
-        spool / "landmarks", np.float32, mode="r+", shape=(len(seen), LANDMARK_COUNT, 3)
-    )
-    fill_gaps(landmarks, valid)
-    return landmarks, valid
 
 
-def _sound(job: ClipJob, spool: Path, frames: int) -> NDArray[np.float32]:
+def _waveform(job: ClipJob, spool: Path, frames: int) -> NDArray[np.float32]:
     """Waveform (S,) from the first frame to the end of the last, padded with silence."""
-    clip, options = job.source, job.options
-    path = spool / "sound"
-    if clip.sound is not None:
-        path.write_bytes(read_sound(clip.sound, SAMPLE_RATE_HZ).astype("<f4").tobytes())
-    length = round(frames / options.fps * SAMPLE_RATE_HZ)
+    path = spool / SOUND
     if not path.exists() or path.stat().st_size < 4:
-        raise EmotalkError(f"{clip.path} holds no readable sound.")
+        raise EmotalkError(f"{job.source.path} holds no readable sound.")
+    length = round(frames / job.options.fps * SAMPLE_RATE_HZ)
     with path.open("r+b") as file:
         file.truncate(4 * length)
     waveform = np.memmap(path, np.float32, mode="r+", shape=(length,))
-    np.clip(np.nan_to_num(waveform, copy=False), -1.0, 1.0, out=waveform)
+    for part, block in blocks(waveform):
+        waveform[part] = np.clip(np.nan_to_num(block), -1.0, 1.0)
     return waveform
 
 
-def _square_crop(
-    landmarks: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> tuple[int, int, int, int]:
+def _square_crop(tracked: _Tracked) -> tuple[int, int, int, int]:
     """One square (x, y, side, side) px for the whole clip: the head, wherever it moves."""
-    low, high = landmarks[valid, :, :2].min(axis=1), landmarks[valid, :, :2].max(axis=1)
+    low, high = tracked.boxes[:, 0], tracked.boxes[:, 1]
     span_low, span_high = np.quantile(low, 0.02, axis=0), np.quantile(high, 0.98, axis=0)
     size = float(np.median((high - low).max(axis=1)))
     side = max(CROP_SCALE * size, CROP_MOTION_MARGIN * float((span_high - span_low).max()))
