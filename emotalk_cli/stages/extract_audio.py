@@ -145,7 +145,10 @@ def hear_clip(job: AudioJob) -> AudioDone:
 
 
 def _made_by(job: AudioJob, sha256: str, number: int) -> MadeBy:
-    options = {"encoder": _encoder(job.encoder).name, "variant": number}
+    from emotalk_cli.audio.features import REVISION
+
+    name = _encoder(job.encoder).name
+    options = {"encoder": name, "variant": number, "features": REVISION}
     return MadeBy(
         STAGE, __version__, options, seed=job.seed if number else None, inputs={"sound": sha256}
     )
