@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from emotalk_cli.metrics.surface import LIP_LANDMARKS, LOWER_LIP, FaceSurface
 from emotalk_cli.schema import FaceTrack, MadeBy
-from numpy.typing import NDArray
 
 UNITS = ("jawOpen", "browInnerUp", "eyeBlinkLeft", "eyeBlinkRight")
 UPPER_LIDS, LOWER_LIDS = (386, 159), (374, 145)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from emotalk_cli.metrics import geometry
 from emotalk_cli.metrics.geometry import TRACK_METRICS, ExpressionError
 from emotalk_cli.metrics.surface import FaceSurface

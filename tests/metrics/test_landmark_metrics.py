@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
 from emotalk_cli.metrics import landmarks as lm
 from emotalk_cli.metrics.landmarks import AlignedLandmarks
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.schema import FaceTrack
-from numpy.typing import NDArray
 
 
 def plausible(frames: int = 6) -> NDArray[np.float32]:
@@ -37,6 +38,7 @@ def test_alignment_undoes_size_place_and_roll() -> None:
     np.testing.assert_allclose(there.points_px[0, lm.ALIGNED_POINTS], expected, atol=1e-2)
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 def test_alignment_agrees_with_skimage() -> None:
     transform = pytest.importorskip("skimage.transform")
     points = plausible() + np.random.default_rng(5).normal(0, 4, (6, 478, 2)).astype(np.float32)

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from emotalk_cli.metrics import opening
 from emotalk_cli.metrics.opening import MouthOpening
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.schema import FaceTrack
-from scipy import stats
 
 
 def curve(values: object, unit: str = "mm") -> MouthOpening:
@@ -22,9 +23,7 @@ def speech() -> MouthOpening:
     return curve(np.convolve(rng.standard_normal(110), np.hanning(7), "valid")[:100] + 5)
 
 
-def test_the_opening_is_the_height_between_the_lips(
-    surface: FaceSurface, still: FaceTrack
-) -> None:
+def test_the_opening_is_the_height_between_the_lips(surface: FaceSurface, still: FaceTrack) -> None:
     expression = still.expression.copy()
     expression[:, 0] = np.linspace(0, 1, 50)
     opened = replace(still, expression=expression)
