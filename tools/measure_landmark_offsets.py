@@ -23,7 +23,7 @@ from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting import photo_frames
 from emotalk_cli.face3d.fitting_basis import FitBasis, basis_of
 from emotalk_cli.face3d.fitting_points import INNER_LIPS, LIDS_LEFT, LIDS_RIGHT, inter_ocular
-from emotalk_cli.face3d.landmark_offsets import OFFSETS_PATH, landmark_offsets
+from emotalk_cli.face3d.landmark_offsets import OFFSETS_PATH, landmark_offsets, tie_digest
 from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.render.photo import read_photo
 
@@ -64,7 +64,7 @@ def main() -> None:
         sys.stdout.write(
             f"{len(photos)} photos: {100 * share:.2f} % of the inter-ocular distance\n"
         )
-    np.savez_compressed(OFFSETS_PATH, offset_m=offset.astype(np.float32), model=model.name)
+    np.savez_compressed(OFFSETS_PATH, offset_m=offset.astype(np.float32), tie=tie_digest(model))
 
 
 def _read(path: Path) -> Photo | None:
