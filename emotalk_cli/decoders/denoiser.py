@@ -131,6 +131,12 @@ def build(spec: Spec) -> Denoiser:
     return Denoiser(input_sizes(spec), len(spec.outputs), spec.network)
 
 
+def parameter_count(spec: Spec) -> int:
+    """Number of parameters of a specification's network, without making it."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build(spec).parameters())
+
+
 def _stack(blocks: int, hidden: int, kernel: int, *, timed: bool) -> nn.ModuleList:
     return nn.ModuleList(
         _Block(hidden, kernel, DILATIONS[i % len(DILATIONS)], timed) for i in range(blocks)

@@ -16,10 +16,11 @@ from emotalk_cli.decoders.card import write_card
 from emotalk_cli.decoders.checkpoint import CONFIG, read_spec
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
+from emotalk_cli.decoders.denoiser import parameter_count
 from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
-from emotalk_cli.decoders.spec import Spec
+from emotalk_cli.decoders.spec import Network, Spec
 from emotalk_cli.decoders.training import LAST, STATE_JSON, Trainer
 from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError, StaleOutputError
@@ -88,7 +89,7 @@ def make_spec(
         rows = [heard.speech for take in training for heard in take.heard]
         speech_mean, speech_scale = statistics(rows, SPEECH_SCALE_FLOOR)
     mean, scale = statistics([take.target for take in training], SCALE_FLOOR)
-    return Spec(
+    spec = Spec(
         group=group,
         mode=config.mode,
         face_model=facts.face_model,
@@ -107,6 +108,24 @@ def make_spec(
         output_mean=_floats(mean),
         output_scale=_floats(scale),
         network=config.network,
+    )
+    return dataclasses.replace(spec, network=matched_network(spec)) if group == "single" else spec
+
+
+def matched_network(spec: Spec) -> Network:
+    """The network of a single decoder: as wide as gives it the parameters of the other two."""
+    others = tuple(name for name in spec.expression_names if name not in spec.lip_units)
+    wanted = 0
+    for group in ("lip", "emo"):
+        names = tuple(output_names(group, spec.lip_units, others))
+        wanted += parameter_count(dataclasses.replace(spec, group=group, outputs=names))
+    widths = range(spec.network.hidden, 2 * spec.network.hidden + 1)
+    candidates = [dataclasses.replace(spec.network, hidden=width) for width in widths]
+    return min(
+        candidates,
+        key=lambda network: abs(
+            parameter_count(dataclasses.replace(spec, network=network)) - wanted
+        ),
     )
 
 

@@ -1,0 +1,46 @@
+"""Training options: every key known, every value checked."""
+
+from pathlib import Path
+
+import pytest
+
+from emotalk_cli.decoders.config import TrainConfig, read_config
+from emotalk_cli.errors import EmotalkError
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_and_changes() -> None:
+    assert read_config(None) == TrainConfig()
+    assert read_config(None, steps=7, overfit=None).steps == 7
+
+
+def test_yaml_reaches_nested_values(tmp_path: Path) -> None:
+    text = "steps: 9\nlearning_rate: 1\nnetwork: {hidden: 32}\nvalidation_speakers: [x]\n"
+    config = read_config(write(tmp_path, text))
+    assert (config.steps, config.learning_rate, config.network.hidden) == (9, 1.0, 32)
+    assert config.validation_speakers == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("stepz: 9", "stepz"),
+        ("network: {hiden: 9}", "network.hiden"),
+        ("steps: many", "steps is 'many'"),
+        ("steps: true", "steps is True"),
+        ("mode: magic", "magic"),
+        ("- a", "no mapping"),
+        ("steps: 0", "above 0"),
+        ("augment: {drop_speech: 1.0}", "augment.drop_speech"),
+        ("network: {kernel: 4}", "kernel"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(EmotalkError, match=told.replace(".", r"\.")):
+        read_config(write(tmp_path, text))
