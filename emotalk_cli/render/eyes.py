@@ -16,6 +16,7 @@ from scipy.interpolate import PchipInterpolator
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.matte import fill_smoothly
+from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import Registered
 from emotalk_cli.render.texture import Texture
 
@@ -75,7 +76,7 @@ def quiet_lids(model: FaceGeometry, registered: Registered) -> Float:
         corners = model.triangles[model.landmark_triangles[[*eye.upper, *eye.lower]]]
         middles.append(registered.vertices[corners].reshape(-1, 3).mean(axis=0))
     for middle in middles:
-        away = (registered.vertices[:, :2] - middle[:2]) / np.float32(ZONE_M)
+        away = (registered.vertices[:, :2] - middle[:2]) / f32(ZONE_M)
         share = np.clip((np.hypot(*away.T) - 1.0) / (ZONE_END - 1.0), 0.0, 1.0)
         share = np.where(registered.vertices[:, 2] < 0.0, 1.0, share * share * (3.0 - 2.0 * share))
         units *= share[None, :, None]
@@ -146,7 +147,7 @@ class _Eye:
         axis = upper[-1] - upper[0]
         self._width = float(np.linalg.norm(axis))
         self._along = (axis / self._width).astype(np.float32)
-        self._up = np.float32([self._along[1], -self._along[0]])
+        self._up = f32([self._along[1], -self._along[0]])
         self._set_box(upper, texture)
         s, n = self._local(upper[0])
         self._n = n
@@ -160,7 +161,7 @@ class _Eye:
         self._ceiling = self._upper + np.maximum(room, MIN_BROW_SHARE * self._width)
         self._floor = self._lower - CHEEK_SHARE * self._width
         self._window = texture.window(self._box)
-        self._photo = self._window.astype(np.float32)
+        self._photo = self._window.copy()
         self._x, self._y = np.meshgrid(
             np.arange(s.shape[1], dtype=np.float32), np.arange(s.shape[0], dtype=np.float32)
         )
@@ -168,7 +169,7 @@ class _Eye:
         self._ball = _Eyeball(
             self._photo,
             self._opening(self._upper, self._lower, 1.0),
-            iris[0] - np.float32(self._box[:2]),
+            iris[0] - f32(self._box[:2]),
             float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
             self._up,
         )
@@ -176,7 +177,7 @@ class _Eye:
 
     def _set_box(self, upper: Float, texture: Texture) -> None:
         middle = 0.5 * (upper[0] + upper[-1])
-        reach = np.float32([0.75, 0.85]) * self._width + 2
+        reach = f32([0.75, 0.85]) * self._width + 2
         low = np.maximum(np.floor(middle - reach), 0).astype(int)
         height = int(texture.corners[1, 1] + texture.box[1]) - 2 * texture.margin_px
         width = texture.pixels.shape[1] - 2 * texture.margin_px
@@ -204,7 +205,7 @@ class _Eye:
         limit = LOWER_LID_LIMIT * float(self._gap.max())
         low = float(np.clip(self._motion.low_px(expression), -limit, limit))
         shift = self._motion.iris_px(expression)
-        state = np.float32([openness * float(self._gap.max()), low, *shift])
+        state = f32([openness * float(self._gap.max()), low, *shift])
         if float(np.abs(state - self._last).max()) < 0.03:
             return
         self._last = state
@@ -216,7 +217,7 @@ class _Eye:
         cover = self._opening(upper, lower, 0.0)
         # Where the margin stands as in the photo, nothing may change.
         picture = skin + cover[..., None] * (ball - skin)
-        self._window[:] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+        np.clip(picture, 0.0, 255.0, out=self._window)
 
     def _skin(self, upper: Float, lower: Float) -> Float:
         """The photo (h, w, 4) with its lids drawn to the margins."""
@@ -254,7 +255,7 @@ class _Eyeball:
     def __init__(
         self, photo: Float, opening: Float, centre: Float, radius: float, up: Float
     ) -> None:
-        """photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px."""
+        """Photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px."""
         self._photo = photo
         height, width = opening.shape
         self._x, self._y = np.meshgrid(
@@ -290,7 +291,7 @@ class _Eyeball:
     def draw(self, shift: Float) -> Float:
         """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px."""
         amount = float(np.hypot(*shift)) / max(0.3 * self._radius, 1.0)
-        move = np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+        move = f32([[1, 0, shift[0]], [0, 1, shift[1]]])
         size = (self._alpha.shape[1], self._alpha.shape[0])
         flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
         alpha = cv2.warpAffine(self._alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]

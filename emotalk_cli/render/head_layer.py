@@ -33,7 +33,8 @@ HEAD_MIDDLE_Y_M = 0.035
 @dataclass(frozen=True)
 class HeadLayer:
     """points: (G, 3) m in the head's frame. units: (E, G, 3) m. follow: (G,) in 0..1, the share
-    of the head's motion. uv: (G, 2) px in the photo. triangles: (F, 3) of the cells that move."""
+    of the head's motion. uv: (G, 2) px in the photo. triangles: (F, 3) of the cells that move.
+    """
 
     points: Float
     units: Float
@@ -65,7 +66,8 @@ def make_head_layer(
     matte: Float | None,
 ) -> HeadLayer:
     """Lay the grid over a picture and let it continue the depth and motion of the face's visible
-    vertices: face_xy (V, 2) px, face_points (V, 3) m in the head's frame, face_units (E, V, 3)."""
+    vertices: face_xy (V, 2) px, face_points (V, 3) m in the head's frame, face_units (E, V, 3).
+    """
     grid = _make_grid(width_px, height_px, margin_px)
     count = len(face_units)
     flat = face_units.transpose(1, 0, 2).reshape(len(face_xy), -1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.render.projection import f32
+
 Float = NDArray[np.float32]
 
 LOW, HIGH = 0.72, 1.25
@@ -23,7 +25,7 @@ def estimate_light(colours: Float, normals: Float) -> Float:
 
     Fits luminance = ambient + direction . normal, robustly; scaled so that ambient is 1.
     """
-    luminance = colours @ np.float32([0.299, 0.587, 0.114])
+    luminance = colours @ f32([0.299, 0.587, 0.114])
     system = np.concatenate([np.ones((len(normals), 1)), normals], axis=1)
     weight = np.ones(len(normals))
     prior = np.diag([0.0, 1.0, 1.0, 1.0]) * 0.01 * len(normals)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.face_layer import LOWER, UPPER, FaceLayer
+from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import LOWER_INNER_LIP, UPPER_INNER_LIP, Registered
 from emotalk_cli.render.texture import Texture
 
@@ -122,17 +123,18 @@ def _shares(
 
 class LipTextures:
     """The two lips' own textures: behind the photo's lip line each lip goes on with its colours,
-    and the dark line between closed lips fades out of them where the lips part."""
+    and the dark line between closed lips fades out of them where the lips part.
+    """
 
     def __init__(self, texture: Texture, upper_px: Float, lower_px: Float) -> None:
         """upper_px, lower_px: (N, 2) the inner edges in the photo from corner to corner."""
         self._texture = texture
         x0, y0, x1, y1 = texture.box
-        self._photo = texture.window(texture.box).astype(np.float32)
+        self._photo = texture.window(texture.box).copy()
         axis = upper_px[-1] - upper_px[0]
         self.width_px = float(np.linalg.norm(axis))
         along = axis / self.width_px
-        up = np.float32([along[1], -along[0]])
+        up = f32([along[1], -along[0]])
         grid = np.stack(np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5), -1)
         local = (grid - upper_px[0]).astype(np.float32)
         s, n = local @ along, local @ up
@@ -182,4 +184,4 @@ class LipTextures:
         for number, lip, weight, past in self._layers:
             amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
             mixed = self._photo + amount * (lip - self._photo)
-            self._texture.patch(number)[:] = (mixed + 0.5).astype(np.uint8)
+            self._texture.patch(number)[:] = mixed

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.projection import f32
 from emotalk_cli.render.rasteriser import FAR, draw_attributes, vertex_normals
 from emotalk_cli.render.registration import Registered, part_triangles
 
@@ -17,7 +18,7 @@ SUPERSAMPLING = 2
 DEPTH_FADE_M = {"mouth_inner": 0.012, "gums": 0.022, "tongue": 0.020, "teeth": 0.022}
 """How far behind the front teeth light falls to 1/e on each part."""
 AMBIENT, DIFFUSE = 0.66, 0.40
-LIGHT_DIRECTION = np.float32([0.0, 0.35, 0.94])
+LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])
 OPEN_FULLY_M = 0.016
 """Lips this far apart let all the light in."""
 NARROW_LIGHT = 0.62
@@ -29,7 +30,7 @@ SAME_MOUTH_M = 0.0025
 DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
 """Brightness over that of the teeth from which on a pixel counts as tooth, or gum."""
 MIN_TOOTH_PX = 12
-LUMINANCE = np.float32([0.299, 0.587, 0.114])
+LUMINANCE = f32([0.299, 0.587, 0.114])
 
 
 class Mouth:
@@ -43,7 +44,8 @@ class Mouth:
         seen: SeenMouth | None,
     ) -> None:
         """colours: RGB of "tooth", "gum", "tongue" and "depth" in the photo's light. seen: the
-        inside of the mouth as far as the photo shows it."""
+        inside of the mouth as far as the photo shows it.
+        """
         faces = [part_triangles(model, part) for part in PARTS]
         joined = np.concatenate(faces)
         self.ids, local = np.unique(joined, return_inverse=True)
@@ -86,7 +88,7 @@ class Mouth:
             return
         n = SUPERSAMPLING
         size = ((y1 - y0) * n, (x1 - x0) * n)
-        origin = np.float32([x0, y0])
+        origin = f32([x0, y0])
         mask = np.zeros(size, np.uint8)
         polygon = np.round((outline - origin) * (n * 16) - 8).astype(np.int32)
         cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, shift=4)
@@ -117,7 +119,7 @@ class Mouth:
         if self._seen is not None:
             self._seen.lay_over(small, frame_xy - origin, gaps)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
-        cover = cover[..., None] * np.float32(1 / 255)
+        cover = cover[..., None] * f32(1 / 255)
         target = out[y0:y1, x0:x1]
         target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
 
@@ -157,7 +159,7 @@ class SeenMouth:
         soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 1.2)
         self._tooth = light * np.clip(2.0 * soft - 1.0, 0.0, 1.0)
         self._gaps = gaps
-        self.frame_px = np.float32([[x0, y0], [x1, y0], [x0, y1]])
+        self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])
 
     def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> None:
         """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now."""
@@ -165,7 +167,7 @@ class SeenMouth:
         rest = max(0.0, 1.0 - change / SAME_MOUTH_M)
         alpha = self._tooth + rest * (self._inside - self._tooth)
         height, width = alpha.shape
-        corners = np.float32([[0, 0], [width, 0], [0, height]])
+        corners = f32([[0, 0], [width, 0], [0, height]])
         # warpAffine counts from pixel centres.
         move = cv2.getAffineTransform(corners - 0.5, np.asarray(frame_xy - 0.5, np.float32))
         size = (picture.shape[1], picture.shape[0])

@@ -6,12 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.render.projection import f32
+
 Float = NDArray[np.float32]
 
-LUMINANCE = np.float32([0.299, 0.587, 0.114])
+LUMINANCE = f32([0.299, 0.587, 0.114])
 CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
 LIPS = (0, 17, 37, 267, 84, 314, 39, 269, 181, 405)
-TOOTH = np.float32([236, 226, 208])
+TOOTH = f32([236, 226, 208])
 """Teeth in white light that shows fair skin at SKIN_LUMINANCE."""
 SKIN_LUMINANCE = 175.0
 MIN_LIGHT, MAX_LIGHT = 0.45, 1.05
@@ -35,14 +37,14 @@ def mouth_colours(
     light = float(np.clip(level / (TOOTH @ LUMINANCE), MIN_LIGHT, MAX_LIGHT))
     tint = white / max(float(white @ LUMINANCE), 1.0)
     own = TOOTH * light * (1.0 + TINT * (np.clip(tint, 0.75, 1.25) - 1.0))
-    warm = np.float32([1.0, 0.62, 0.60])
+    warm = f32([1.0, 0.62, 0.60])
     red = lips / max(float(lips.max()), 1.0)
     flesh = (0.5 * red + 0.5 * warm) * 205.0 * light
     return {
         "tooth": (own if tooth is None else tooth).astype(np.float32),
-        "gum": (flesh * np.float32([1.0, 0.88, 0.9])).astype(np.float32),
-        "tongue": (flesh * np.float32([1.0, 0.85, 0.84])).astype(np.float32),
-        "depth": (flesh * np.float32([0.62, 0.45, 0.45])).astype(np.float32),
+        "gum": (flesh * f32([1.0, 0.88, 0.9])).astype(np.float32),
+        "tongue": (flesh * f32([1.0, 0.85, 0.84])).astype(np.float32),
+        "depth": (flesh * f32([0.62, 0.45, 0.45])).astype(np.float32),
     }
 
 
@@ -65,7 +67,7 @@ def _eye_white(photo: NDArray[np.uint8], landmarks: Float) -> Float:
         found.append(photo[mask > 0])
     pixels = np.concatenate(found).astype(np.float32)
     if len(pixels) < 8:
-        return np.float32([200, 195, 190])
+        return f32([200, 195, 190])
     level = pixels @ LUMINANCE
     bright = pixels[(level >= np.quantile(level, 0.6)) & (level <= np.quantile(level, 0.95))]
     return np.asarray(bright.mean(axis=0), np.float32)

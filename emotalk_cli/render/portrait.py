@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips
 from emotalk_cli.render.matte import background, person_matte
 from emotalk_cli.render.mouth import Mouth, SeenMouth
 from emotalk_cli.render.mouth_colours import mouth_colours
-from emotalk_cli.render.projection import rotation_matrix, rotation_vector
+from emotalk_cli.render.projection import f32, rotation_matrix, rotation_vector
 from emotalk_cli.render.rasteriser import (
     FAR,
     NOWHERE,
@@ -60,7 +61,8 @@ class PortraitRenderer:
         threads: int = THREADS,
     ) -> None:
         """photo: (H, W, 3) uint8 RGB. landmarks: (478, 2 or 3) px in it. still: the fit of that
-        photo (T = 1). size_px: longer side of the frames, even; at most the photo's own."""
+        photo (T = 1). size_px: longer side of the frames, even; at most the photo's own.
+        """
         self._photo, scale = _resized(photo, size_px)
         self.height_px, self.width_px = self._photo.shape[:2]
         self._model = model
@@ -155,7 +157,7 @@ class PortraitRenderer:
         self._follow[self._ends[1] : self._ends[2]] = head.follow
         self._placed = np.zeros((count, 3), np.float32)
         self._xy = np.zeros((count, 2), np.float32)
-        self._camera = np.float32([r.camera.focal_px, r.camera.centre_x_px, r.camera.centre_y_px])
+        self._camera = f32([r.camera.focal_px, r.camera.centre_x_px, r.camera.centre_y_px])
         self._far_uv = np.ascontiguousarray(head.uv + self._texture.corners[0], np.float32)
         near = np.zeros((len(face.ids), 4), np.float32)
         near[:, :2] = face.uv + self._texture.corners[face.patch]
@@ -172,7 +174,6 @@ class PortraitRenderer:
         self._near_map = np.zeros((*shape, 4), np.float32)
         self._nearest = np.full(shape, FAR, np.float32)
         self._out = self._plate.copy()
-        self._box = np.int32([0, 0, self.width_px, self.height_px])
 
     def _estimate_light(self) -> Float:
         r, face = self._registered, self._face
@@ -263,7 +264,6 @@ class PortraitRenderer:
             self._texture.pixels,
             self._plate,
             self._out,
-            self._box,
             row0,
             row1,
         )
@@ -289,7 +289,7 @@ def _resized(photo: UInt8, size_px: int | None) -> tuple[UInt8, Float]:
     factor = min(1.0, (size_px or max(height, width)) / max(height, width))
     new_width = max(2, 2 * round(width * factor / 2))
     new_height = max(2, 2 * round(height * factor / 2))
-    scale = np.float32([new_width / width, new_height / height])
+    scale = f32([new_width / width, new_height / height])
     if (new_width, new_height) == (width, height):
         return np.ascontiguousarray(photo), scale
     small = cv2.resize(photo, (new_width, new_height), interpolation=cv2.INTER_AREA)
@@ -298,7 +298,7 @@ def _resized(photo: UInt8, size_px: int | None) -> tuple[UInt8, Float]:
 
 def _bands(height: int, threads: int) -> list[tuple[int, int]]:
     edges = np.linspace(0, height, threads + 1).round().astype(int)
-    return [(int(a), int(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(int(a), int(b)) for a, b in pairwise(edges)]
 
 
 def _face_mask(photo: UInt8, landmarks: Float) -> NDArray[np.bool_]:

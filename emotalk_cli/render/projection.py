@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Float = NDArray[np.float32]
 
 MIN_DEPTH_M = 1e-3
 """Points nearer to the camera's plane than this are drawn at this depth."""
+
+
+def f32(values: ArrayLike) -> Float:
+    """Numbers or nested lists of numbers as a float32 array."""
+    return np.asarray(values, np.float32)
 
 
 def rotation_matrix(vector: Float) -> Float:

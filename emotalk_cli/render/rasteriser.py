@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 FAR = np.float32(1e30)
 NOWHERE = np.float32(-1e9)
 """Marks in a map that no triangle covers a pixel."""
+ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
+THREE, FOUR, FIVE = np.float32(3.0), np.float32(4.0), np.float32(5.0)
+WHITE, SURE = np.float32(255.0), np.float32(0.999)
+# A bare 0.5 is a double, and one double makes all that touches it double.
 _EDGE = -1e-4
 """Barycentric slack: neighbours overlap by a hair, so that no crack shows between them."""
 
@@ -46,10 +50,10 @@ def draw_attributes(
         ax, ay = xy[a, 0], xy[a, 1]
         bx, by = xy[b, 0], xy[b, 1]
         cx, cy = xy[c, 0], xy[c, 1]
-        y_low = max(row0, int(math.ceil(min(ay, by, cy) - 0.501)))
-        y_high = min(row1 - 1, int(math.floor(max(ay, by, cy) - 0.499)))
-        x_low = max(0, int(math.ceil(min(ax, bx, cx) - 0.501)))
-        x_high = min(width - 1, int(math.floor(max(ax, bx, cx) - 0.499)))
+        y_low = max(row0, math.ceil(min(ay, by, cy) - 0.501))
+        y_high = min(row1 - 1, math.floor(max(ay, by, cy) - 0.499))
+        x_low = max(0, math.ceil(min(ax, bx, cx) - 0.501))
+        x_high = min(width - 1, math.floor(max(ax, bx, cx) - 0.499))
         if y_high < y_low or x_high < x_low:
             continue
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
@@ -117,21 +121,25 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
     t2 = t * t
     t3 = t2 * t
     return (
-        -0.5 * t + t2 - 0.5 * t3,
-        1.0 - 2.5 * t2 + 1.5 * t3,
-        0.5 * t + 2.0 * t2 - 1.5 * t3,
-        -0.5 * t2 + 0.5 * t3,
+        HALF * (TWO * t2 - t - t3),
+        HALF * (TWO - FIVE * t2 + THREE * t3),
+        HALF * (t + FOUR * t2 - THREE * t3),
+        HALF * (t3 - t2),
     )
+
+
+@njit(inline="always", **_JIT)
+def _byte(value: float) -> int:
+    return np.uint8(min(max(value + HALF, ZERO), WHITE))
 
 
 @njit(**_JIT)
 def compose(
     far_map: NDArray[np.float32],
     near_map: NDArray[np.float32],
-    texture: NDArray[np.uint8],
+    texture: NDArray[np.float32],
     plate: NDArray[np.uint8],
     out: NDArray[np.uint8],
-    box: NDArray[np.int32],
     row0: int,
     row1: int,
 ) -> None:
@@ -139,16 +147,17 @@ def compose(
 
     far_map (H, W, 2): texture position u, v of the head layer, NOWHERE where there is none.
     near_map (H, W, 4): u, v, light and weight of the face layer over the head layer.
-    texture (Ht, Wt, 4): RGB times alpha, alpha. plate, out: (H, W, 3). box: x0, y0, x1, y1.
+    texture (Ht, Wt, 4): RGB times alpha, alpha, 0..255. plate, out: (H, W, 3).
     """
-    high_u, high_v = texture.shape[1] - 3.01, texture.shape[0] - 3.01
-    for y in range(max(row0, box[1]), min(row1, box[3])):
-        for x in range(box[0], box[2]):
+    high_u, high_v = np.float32(texture.shape[1] - 3.01), np.float32(texture.shape[0] - 3.01)
+    one = np.uint64(1)
+    for y in range(row0, row1):
+        for x in range(out.shape[1]):
             weight = near_map[y, x, 3]
             u, v = far_map[y, x, 0], far_map[y, x, 1]
-            light = 1.0
-            if weight > 0.0:
-                if weight >= 0.999 or u == NOWHERE:
+            light = ONE
+            if weight > ZERO:
+                if weight >= SURE or u == NOWHERE:
                     u, v = near_map[y, x, 0], near_map[y, x, 1]
                 else:
                     u += weight * (near_map[y, x, 0] - u)
@@ -158,29 +167,27 @@ def compose(
                 for k in range(3):
                     out[y, x, k] = plate[y, x, k]
                 continue
-            u = min(max(u - 0.5, 1.0), high_u)
-            v = min(max(v - 0.5, 1.0), high_v)
-            iu, iv = int(u), int(v)
-            a0, a1, a2, a3 = _cubic(u - iu)
-            b = _cubic(v - iv)
-            r, g, bl, alpha = 0.0, 0.0, 0.0, 0.0
+            u = min(max(u - HALF, ONE), high_u)
+            v = min(max(v - HALF, ONE), high_v)
+            iu, iv = np.int32(u), np.int32(v)
+            a0, a1, a2, a3 = _cubic(u - np.float32(iu))
+            b = _cubic(v - np.float32(iv))
+            # Unsigned indices spare the test for negative ones.
+            c0 = np.uint64(iu) - one
+            c1, c2, c3 = c0 + one, c0 + one + one, c0 + one + one + one
+            row = np.uint64(iv) - one
+            red, green, blue, alpha = ZERO, ZERO, ZERO, ZERO
             for j in range(4):
-                row = texture[iv - 1 + j]
-                w0, w1, w2, w3 = a0 * b[j], a1 * b[j], a2 * b[j], a3 * b[j]
-                p0, p1, p2, p3 = row[iu - 1], row[iu], row[iu + 1], row[iu + 2]
-                r += w0 * p0[0] + w1 * p1[0] + w2 * p2[0] + w3 * p3[0]
-                g += w0 * p0[1] + w1 * p1[1] + w2 * p2[1] + w3 * p3[1]
-                bl += w0 * p0[2] + w1 * p1[2] + w2 * p2[2] + w3 * p3[2]
-                alpha += w0 * p0[3] + w1 * p1[3] + w2 * p2[3] + w3 * p3[3]
-            through = max(0.0, 1.0 - alpha * (1.0 / 255.0))
-            out[y, x, 0] = _byte(r * light + through * plate[y, x, 0])
-            out[y, x, 1] = _byte(g * light + through * plate[y, x, 1])
-            out[y, x, 2] = _byte(bl * light + through * plate[y, x, 2])
-
-
-@njit(inline="always", **_JIT)
-def _byte(value: float) -> int:
-    return int(min(max(value + 0.5, 0.0), 255.0))
+                w0, w1, w2, w3 = b[j] * a0, b[j] * a1, b[j] * a2, b[j] * a3
+                t = texture[row + np.uint64(j)]
+                red += w0 * t[c0, 0] + w1 * t[c1, 0] + w2 * t[c2, 0] + w3 * t[c3, 0]
+                green += w0 * t[c0, 1] + w1 * t[c1, 1] + w2 * t[c2, 1] + w3 * t[c3, 1]
+                blue += w0 * t[c0, 2] + w1 * t[c1, 2] + w2 * t[c2, 2] + w3 * t[c3, 2]
+                alpha += w0 * t[c0, 3] + w1 * t[c1, 3] + w2 * t[c2, 3] + w3 * t[c3, 3]
+            through = max(ZERO, ONE - alpha / WHITE)
+            out[y, x, 0] = _byte(red * light + through * np.float32(plate[y, x, 0]))
+            out[y, x, 1] = _byte(green * light + through * np.float32(plate[y, x, 1]))
+            out[y, x, 2] = _byte(blue * light + through * np.float32(plate[y, x, 2]))
 
 
 @njit(**_JIT)

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from emotalk_cli.parts import FaceGeometry
-from emotalk_cli.render.projection import Camera, rotation_matrix
+from emotalk_cli.render.projection import Camera, f32, rotation_matrix
 from emotalk_cli.schema import FaceTrack
 
 Float = NDArray[np.float32]
@@ -54,7 +54,8 @@ class Registered:
 
 def register(model: FaceGeometry, still: FaceTrack, landmarks: Float, scale: float) -> Registered:
     """Lay the model on a photo; `landmarks` (478, 2) px of the drawn picture, `scale` its size
-    over that of the picture that `still` was fitted to."""
+    over that of the picture that `still` was fitted to.
+    """
     camera = Camera.of(still.camera, scale)
     rotation = rotation_matrix(still.head_pose[0, :3])
     translation = still.head_pose[0, 3:]
@@ -65,7 +66,7 @@ def register(model: FaceGeometry, still: FaceTrack, landmarks: Float, scale: flo
     in_camera = at_landmarks @ rotation.T + translation
     error_px = landmarks[:, :2] - camera.project(in_camera)
     # Metres in the camera's plane, at each landmark's own depth.
-    error = error_px * (-in_camera[:, 2:] / camera.focal_px) * np.float32([1.0, -1.0])
+    error = error_px * (-in_camera[:, 2:] / camera.focal_px) * f32([1.0, -1.0])
     correction = _spread(model, corners, error)
     correction = np.concatenate([correction, np.zeros((len(start), 1), np.float32)], axis=1)
     vertices = np.asarray(start + correction @ rotation, np.float32)

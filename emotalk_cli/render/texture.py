@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.render.projection import f32
+
 Float = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
@@ -20,23 +22,23 @@ class Texture:
     """One RGBA picture, colour times alpha: the photo with a mirrored margin; below it two
     patches, copies of the photo's `box` that may be changed while the photo stays.
 
-    pixels: (Ht, Wt, 4) uint8. margin_px: where the photo starts. box: (x0, y0, x1, y1) px of the
-    patches in the photo. corners: (3, 2) px, what to add to a photo position to read the photo
+    pixels: (Ht, Wt, 4) float32 in 0..255. margin_px: where the photo starts. box: (x0, y0, x1,
+    y1) px of the patches in the photo. corners: (3, 2) px, what to add to a photo position to read the photo
     (row 0) or one of the patches (rows 1, 2).
     """
 
-    pixels: UInt8
+    pixels: Float
     margin_px: int
     box: tuple[int, int, int, int]
     corners: Float
 
-    def patch(self, number: int) -> UInt8:
+    def patch(self, number: int) -> Float:
         """The pixels (h, w, 4) of patch 1 or 2; write into them to change it."""
         x0, y0, x1, y1 = self.box
-        left, top = (int(c) for c in self.corners[number] + np.float32([x0, y0]))
+        left, top = (int(c) for c in self.corners[number] + f32([x0, y0]))
         return self.pixels[top : top + y1 - y0, left : left + x1 - x0]
 
-    def window(self, box: tuple[int, int, int, int]) -> UInt8:
+    def window(self, box: tuple[int, int, int, int]) -> Float:
         """The pixels of a box (x0, y0, x1, y1) px of the photo itself."""
         x0, y0, x1, y1 = (b + self.margin_px for b in box)
         return self.pixels[y0:y1, x0:x1]
@@ -58,15 +60,15 @@ def make_texture(
         alpha = np.where(matte > 0.0, np.maximum(matte, least), 0.0).astype(np.float32)
     front = image - (1.0 - alpha[..., None]) * ground
     whole = np.concatenate([front, 255.0 * alpha[..., None]], axis=2)
-    whole = np.clip(whole + 0.5, 0, 255).astype(np.uint8)
+    whole = np.clip(whole, 0, 255).astype(np.float32)
     margin = round(max(width, height) * MARGIN_SHARE)
     whole = cv2.copyMakeBorder(whole, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
     x0, y0, x1, y1 = box
     across, down = max(whole.shape[1], 2 * (x1 - x0)), whole.shape[0] + (y1 - y0)
-    pixels = np.zeros((down, across, 4), np.uint8)
+    pixels = np.zeros((down, across, 4), np.float32)
     pixels[: whole.shape[0], : whole.shape[1]] = whole
     below = whole.shape[0] - y0
-    corners = np.float32([[margin, margin], [-x0, below], [x1 - 2 * x0, below]])
+    corners = f32([[margin, margin], [-x0, below], [x1 - 2 * x0, below]])
     texture = Texture(pixels, margin, box, corners)
     for number in (1, 2):
         texture.patch(number)[:] = texture.window(box)

@@ -70,7 +70,7 @@ class VideoWriter:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
             self._log = stack.enter_context(tempfile.TemporaryFile())
-            command = [ffmpeg_binary(), *self._inputs, *self._outputs, str(temporary)]
+            command = [ffmpeg_binary(), *self._inputs, *self._outputs, f"file:{temporary}"]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
             )
@@ -154,4 +154,4 @@ def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -
     options += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     options += ["-color_range", "tv", "-movflags", "+faststart", "-map_metadata", "-1"]
     options += ["-metadata", f"comment={SYNTHETIC_NOTE}", "-metadata", "title=Synthetic video"]
-    return [*options, "-metadata", f"encoder=emotalk {__version__}", "-f", "mp4"]
+    return [*options, "-f", "mp4"]
