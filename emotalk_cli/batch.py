@@ -97,7 +97,6 @@ def run_jobs(
         for index, outcome in outcomes:
             if outcome.reason:
                 failures[index] = Failure(jobs[index].clip_id, stage, outcome.reason)
-                progress.note(f"{jobs[index].clip_id}: {outcome.reason}")
             elif on_done is not None:
                 on_done(jobs[index], outcome.value)
             progress.advance()

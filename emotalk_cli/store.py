@@ -11,6 +11,9 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
+import socket
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,13 +54,32 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def temporary_prefix() -> str:
+    """How the names of this process's temporary files and folders begin."""
+    return f".tmp-{socket.gethostname()}-{os.getpid()}-"
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine that were killed left unfinished in `folder`."""
+    if sys.platform == "win32" or not folder.is_dir():
+        return
+    start = temporary_prefix().removesuffix(f"{os.getpid()}-")
+    for path in folder.glob(f"{start}*"):
+        pid = path.name.removeprefix(start).partition("-")[0]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` if the block ends well, else vanishes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            prefix=".tmp-", suffix="-" + path.name[-80:], dir=path.parent
+            prefix=temporary_prefix(), suffix="-" + path.name[-80:], dir=path.parent
         )
         os.close(handle)
     except OSError as error:
@@ -172,6 +194,16 @@ def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
 
 
 _REMAKE = "Make the file again with the stage that wrote it."
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _umask() -> int:
