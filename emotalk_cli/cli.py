@@ -120,9 +120,11 @@ def _fit_3dmm(
     face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
     identity: Annotated[str, typer.Option(help="One shape per speaker or per clip.")] = "speaker",
     workers: Workers = 1,
+    cluster: Cluster = None,
+    shard: Shard = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Clips or a photo -> face tracks: shape, expression, head pose and camera."""
+    """Clips, a video or a photo -> face tracks: shape, expression, head pose and camera."""
     from emotalk_cli.stages.fit_3dmm import fit_3dmm
 
     with terminal.bars() as progress:
@@ -132,11 +134,15 @@ def _fit_3dmm(
             face_model=face_model,
             identity=_one_of(identity, ("speaker", "clip"), "--identity"),
             workers=workers,
+            cluster=cluster,
+            shard=shard,
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.say(f"{len(done.tracks)} tracks in {output}, {done.made} of them made now.")
-    _fail_if_any(done.failed, output)
+    terminal.say(
+        f"{done.made} tracks made, {done.skipped} there already, {len(done.failures)} failed."
+    )
+    _fail_if_any({f.clip: f.reason for f in done.failures}, output)
 
 
 @app.command("extract-audio")

@@ -25,11 +25,13 @@ from emotalk_cli.schema import FaceTrack, Labels, MadeBy
 if TYPE_CHECKING:
     from emotalk_cli.face3d.linear_model import FaceModel
 
-__all__ = ["Identity", "fit_identity", "fit_photo", "fit_sequence"]
+__all__ = ["REVISION", "Identity", "fit_identity", "fit_photo", "fit_sequence"]
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
+REVISION = 1
+"""Counts the changes of the fit that change its results."""
 LONG_SIDE_FOCAL = 1.2
 """Usual focal length as a share of the picture's longer side (a phone's or a web camera's)."""
 LONG_SIDE_FOCAL_SD = 0.35

@@ -1,0 +1,183 @@
+"""One clip, video or photo becomes one FaceTrack."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli import __version__, store
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
+
+if TYPE_CHECKING:
+    from emotalk_cli.face3d.fitting import Identity
+    from emotalk_cli.face3d.linear_model import FaceModel
+
+STAGE = "fit-3dmm"
+VIDEO_FPS = 25.0
+"""Frame rate of the track of a video that was not preprocessed."""
+BAD_RESIDUAL = 0.04
+"""Mean landmark error, as a share of the inter-ocular distance, that is worth a warning."""
+SMALL_EYES_PX = 24.0
+TURNED_DEG = 35.0
+LOST_SHARE = 0.3
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One source to fit.
+
+    speaker: clips on which this person's shape and camera are measured; none: on this one alone.
+    """
+
+    clip_id: str
+    source: Path
+    track: Path
+    speaker: tuple[Path, ...]
+    face_model: str
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class FitDone:
+    """The track of one source, whether it was made now, and what is to be said of it."""
+
+    track: Path
+    made: bool
+    notes: tuple[str, ...] = ()
+
+
+def fit_clip(job: FitJob) -> FitDone:
+    """Make the track of one Clip record, unless it is there already."""
+    from emotalk_cli.face3d.fitting import fit_sequence
+
+    inputs = {"clip": store.sha256_of(job.source)}
+    if job.speaker:
+        inputs["speaker"] = _digest(job.speaker)
+    made_by = _made_by(job, inputs)
+    if store.is_done(job.track, made_by, overwrite=job.overwrite):
+        return FitDone(job.track, made=False)
+    clip = {
+        name: store.read_field(job.source, Clip, name)
+        for name in ("landmarks", "valid", "width_px", "height_px", "fps", "labels")
+    }
+    model = load_face_model(job.face_model)
+    person = _identity(job.speaker, job.face_model) if job.speaker else None
+    track = fit_sequence(**clip, model=model, identity=person, made_by=made_by)
+    store.write(track, job.track)
+    return FitDone(job.track, made=True, notes=_warnings(clip["landmarks"], track))
+
+
+def fit_video_file(job: FitJob) -> FitDone:
+    """Make the track of one video file, at 25 frames a second."""
+    from emotalk_cli.face3d.face_tracking import track_faces
+    from emotalk_cli.face3d.fitting import fit_sequence
+    from emotalk_cli.media import probe, read_frames, require_picture
+
+    info = probe(job.source)
+    require_picture(job.source, info)
+    made_by = _made_by(job, {"video": store.sha256_of(job.source)})
+    if store.is_done(job.track, made_by, overwrite=job.overwrite):
+        return FitDone(job.track, made=False)
+    with contextlib.closing(read_frames(job.source, VIDEO_FPS, info=info)) as frames:
+        landmarks, valid = track_faces(frames)
+    track = fit_sequence(
+        landmarks,
+        valid,
+        info.width_px,
+        info.height_px,
+        VIDEO_FPS,
+        load_face_model(job.face_model),
+        made_by=made_by,
+        labels=Labels(clip_id=job.clip_id),
+    )
+    store.write(track, job.track)
+    return FitDone(job.track, made=True, notes=_warnings(landmarks, track))
+
+
+def fit_photo_file(job: FitJob) -> FitDone:
+    """Make the track of one photo: a single frame."""
+    from emotalk_cli.face3d.fitting import fit_photo
+    from emotalk_cli.face3d.landmarks import require_face
+    from emotalk_cli.render.photo import read_photo
+
+    photo = read_photo(job.source)
+    made_by = _made_by(job, {"photo": store.sha256_of(job.source)})
+    if store.is_done(job.track, made_by, overwrite=job.overwrite):
+        return FitDone(job.track, made=False)
+    face = require_face(photo, job.source)
+    height, width = photo.shape[:2]
+    model = load_face_model(job.face_model)
+    labels = Labels(clip_id=job.clip_id)
+    track = fit_photo(face.landmarks, width, height, model, made_by=made_by, labels=labels)
+    store.write(track, job.track)
+    notes = (face.note,) if face.note else ()
+    return FitDone(job.track, made=True, notes=notes + _warnings(face.landmarks[None], track))
+
+
+def load_face_model(name: str) -> FaceModel:
+    """The face model called `name`."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+
+    if name != "default":
+        raise EmotalkError(f"There is no face model '{name}'.", "Known: default.")
+    return load_default_face_model()
+
+
+def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
+    from emotalk_cli.face3d.fitting import REVISION
+
+    inputs["face_model"] = load_face_model(job.face_model).sha256
+    identity = "speaker" if job.speaker else "clip"
+    options = {"face_model": job.face_model, "identity": identity, "fitting": REVISION}
+    return MadeBy(STAGE, __version__, options, inputs=inputs)
+
+
+@functools.lru_cache(maxsize=4)
+def _digest(files: tuple[Path, ...]) -> str:
+    """One sha256 for the contents of many files, in order."""
+    return hashlib.sha256("".join(map(store.sha256_of, files)).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=4)
+def _identity(clips: tuple[Path, ...], face_model: str) -> Identity:
+    """Who the speaker of these clips is; clips that cannot be read do not speak."""
+    from emotalk_cli.face3d.fitting import fit_identity
+
+    landmarks, valid, sizes = [], [], []
+    for path in clips:
+        with contextlib.suppress(EmotalkError):
+            seen = store.read_field(path, Clip, "landmarks"), store.read_field(path, Clip, "valid")
+            width, height = (store.read_field(path, Clip, s) for s in ("width_px", "height_px"))
+            landmarks.append(seen[0])
+            valid.append(seen[1])
+            sizes.append((width, height))
+    return fit_identity(landmarks, sizes, load_face_model(face_model), valid=valid)
+
+
+def _warnings(landmarks: NDArray[np.float32], track: FaceTrack) -> tuple[str, ...]:
+    """Why a track is not to be trusted, or nothing."""
+    from emotalk_cli.face3d.camera import yaw_pitch_roll
+    from emotalk_cli.face3d.fitting_points import inter_ocular
+
+    eyes_px = float(np.median(inter_ocular(landmarks[track.valid][..., :2])))
+    share = float(np.median(track.residual_px[track.valid])) / max(eyes_px, 1.0)
+    lost = 1.0 - float(track.valid.mean())
+    notes = [f"the face was lost in {lost:.0%} of the frames."] if lost > LOST_SHARE else []
+    if share > BAD_RESIDUAL:
+        yaw = float(np.degrees(np.abs(np.median(yaw_pitch_roll(track.head_pose)[:, 0]))))
+        if yaw > TURNED_DEG:
+            reason = f"the head is turned by {yaw:.0f} degrees"
+        elif eyes_px < SMALL_EYES_PX:
+            reason = f"the face is small, {eyes_px:.0f} px between the eyes"
+        else:
+            reason = "something may hide the face, or the picture is blurred"
+        notes.append(f"the fit is {share:.1%} of the distance between the eyes off: {reason}.")
+    return tuple(notes)
