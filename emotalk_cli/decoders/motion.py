@@ -14,10 +14,10 @@ Float = NDArray[np.float32]
 
 POSE_NAMES = ("head_rx", "head_ry", "head_rz", "head_tx", "head_ty", "head_tz")
 
-NEAR_CLOSED_M = 0.002
-"""Up to this opening of the articulation the lips count as closed and must stay so."""
-OPEN_M = 0.006
-"""From this opening on, the emotion may open the mouth as it likes."""
+NEAR_CLOSED_M = 0.001
+"""Up to this much above the gap at rest the articulation counts as closed and must stay so."""
+OPEN_M = 0.005
+"""From this much above the gap at rest on, the emotion may open the mouth as it likes."""
 
 COLOUR_WORDS = (
     "Smile", "Frown", "Dimple", "Stretch", "Press", "UpperUp", "LowerDown", "Shrug",
@@ -52,13 +52,13 @@ def compose(articulation: Float, mouth_colour: Float, mouth: Mouth) -> Float:
 
     They add up; but where the articulation alone closes the lips, the sum may not open them: the
     jaw rises, the lips close or roll in, and if that is not enough the emotion lets go. So
-    gap(result) <= gap(articulation) wherever gap(articulation) <= NEAR_CLOSED_M.
+    gap(result) <= gap(articulation) where that is at most NEAR_CLOSED_M above the gap at rest.
     """
     spoken = np.clip(articulation, 0.0, 1.0).astype(np.float32)
     result = np.clip(spoken + mouth_colour, 0.0, 1.0).astype(np.float32)
     opening = np.asarray(mouth.opening_m, np.float32)
     gap = mouth.gap(spoken)
-    closed = np.clip((OPEN_M - gap) / (OPEN_M - NEAR_CLOSED_M), 0.0, 1.0)
+    closed = np.clip((mouth.rest_m + OPEN_M - gap) / (OPEN_M - NEAR_CLOSED_M), 0.0, 1.0)
     excess = closed * np.maximum(mouth.gap(result) - gap, 0.0)
     if "jawOpen" in mouth.units:
         excess = _lower(result, excess, mouth.units.index("jawOpen"), opening)
@@ -69,19 +69,34 @@ def compose(articulation: Float, mouth_colour: Float, mouth: Mouth) -> Float:
 
 
 def decompose(
-    mouth: Float, neutral: Float, units: Sequence[str], fps: float, *, emotional: bool = True
+    expression: Float, neutral: Float, mouth: Mouth, fps: float, *, emotional: bool = True
 ) -> tuple[Float, Float]:
-    """Mouth (T, L) of a real clip -> articulation (T, L) and mouth colour (T, L), both 0..1.
+    """Mouth units (T, L) of a real clip -> articulation (T, L) and mouth colour (T, L), in 0..1.
 
     `neutral` (L,) is the speaker's resting mouth, which belongs to neither. A clip that is not
     `emotional` has no colour. The colour is a running quantile of COLOUR_WINDOW_S, smoothed.
     """
-    above = np.clip(mouth - neutral, 0.0, 1.0).astype(np.float32)
+    above = above_rest(expression, neutral, mouth)
     colour = np.zeros_like(above)
     if emotional:
-        carrying = colour_units(units)
+        carrying = colour_units(mouth.units)
         colour[:, carrying] = _slow(above[:, carrying], fps)
     return np.clip(above - colour, 0.0, 1.0), colour
+
+
+def above_rest(expression: Float, neutral: Float, mouth: Mouth) -> Float:
+    """Mouth units (T, L) relative to the speaker's resting mouth (L,), in 0..1.
+
+    Units that rest high can fall below their rest, which 0 cannot say: what their fall opens of
+    the lips is given to the jaw, so that the lips open as far as they did.
+    """
+    above = np.clip(expression - neutral, 0.0, 1.0).astype(np.float32)
+    if "jawOpen" in mouth.units:
+        jaw = mouth.units.index("jawOpen")
+        opening = mouth.opening_m[jaw]
+        missing = mouth.gap(expression) - mouth.gap(neutral) - (mouth.gap(above) - mouth.rest_m)
+        above[:, jaw] = np.clip(above[:, jaw] + missing / opening, 0.0, 1.0)
+    return above
 
 
 def pose_delta(head_pose: Float, valid: NDArray[np.bool_] | None = None) -> Float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.decoders.emotions import NEUTRAL
-from emotalk_cli.decoders.motion import decompose, pose_delta
+from emotalk_cli.decoders.motion import above_rest, decompose, pose_delta
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.schema import FaceTrack
 
@@ -45,12 +45,12 @@ def take_apart(track: FaceTrack, mouth: Mouth, other_units: Sequence[str], neutr
     articulation, colour = decompose(
         track.expression[:, lips],
         neutral[lips],
-        mouth.units,
+        mouth,
         track.fps,
         emotional=not is_neutral(track),
     )
     return Parts(
-        mouth=np.clip(track.expression[:, lips] - neutral[lips], 0.0, 1.0),
+        mouth=above_rest(track.expression[:, lips], neutral[lips], mouth),
         articulation=articulation,
         colour=colour,
         others=np.clip(track.expression[:, others] - neutral[others], 0.0, 1.0),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from emotalk_cli.decoders.motion import (
     NEAR_CLOSED_M,
+    above_rest,
     add_pose,
     compose,
     decompose,
@@ -47,7 +48,7 @@ def test_emotion_never_opens_closed_lips(
     mouth = compose(articulation, colour, default_mouth)
     assert mouth.min() >= 0 and mouth.max() <= 1
     before, after = default_mouth.gap(articulation), default_mouth.gap(mouth)
-    closed = before <= NEAR_CLOSED_M
+    closed = before <= default_mouth.rest_m + NEAR_CLOSED_M
     assert np.all(after[closed] <= before[closed] + 1e-5)
 
 
@@ -72,10 +73,10 @@ def test_open_mouth_takes_the_whole_emotion(default_mouth: Mouth) -> None:
 
 
 def test_decompose_gives_the_slow_part_to_the_emotion() -> None:
-    units = ("jawOpen", "mouthSmileLeft")
+    face = Mouth(("jawOpen", "mouthSmileLeft"), (0.03, 0.0), 0.001)
     t = np.arange(100) / 25
     mouth = np.stack([0.3 * (np.sin(20 * t) > 0), np.full(100, 0.5)], axis=1).astype(np.float32)
-    articulation, colour = decompose(mouth, np.zeros(2, np.float32), units, 25.0)
+    articulation, colour = decompose(mouth, np.zeros(2, np.float32), face, 25.0)
     np.testing.assert_allclose(colour[:, 1], 0.5, atol=1e-6)
     np.testing.assert_allclose(articulation[:, 0], mouth[:, 0])
     assert not colour[:, 0].any() and not articulation[:, 1].any()
@@ -84,10 +85,24 @@ def test_decompose_gives_the_slow_part_to_the_emotion() -> None:
 def test_neutral_clips_have_no_colour() -> None:
     mouth = np.full((50, 1), 0.4, np.float32)
     articulation, colour = decompose(
-        mouth, np.array([0.1], np.float32), ("mouthSmileLeft",), 25.0, emotional=False
+        mouth,
+        np.array([0.1], np.float32),
+        Mouth(("mouthSmileLeft",), (0.0,), 0.0),
+        25.0,
+        emotional=False,
     )
     np.testing.assert_allclose(articulation, 0.3, atol=1e-6)
     assert not colour.any()
+
+
+def test_rest_is_taken_away_but_no_opening_is_lost() -> None:
+    face = Mouth(("jawOpen", "mouthShrugLower"), (0.03, -0.01), 0.001)
+    neutral = np.array([0.02, 0.3], np.float32)
+    expression = np.array([[0.02, 0.3], [0.3, 0.0]], np.float32)
+    above = above_rest(expression, neutral, face)
+    np.testing.assert_allclose(above[0], 0, atol=1e-6)
+    opened = face.gap(expression) - face.gap(neutral)
+    np.testing.assert_allclose(face.gap(above) - face.rest_m, opened, atol=1e-6)
 
 
 def test_pose_goes_to_deltas_and_back() -> None:
