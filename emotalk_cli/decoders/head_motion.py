@@ -24,6 +24,9 @@ Float = NDArray[np.float64]
 SWAY_DEG = np.array([1.0, 1.3, 0.7])
 """Spread of the slow sway around x (nod), y (turn) and z (tilt) while speaking."""
 SWAY_S = 0.9
+QUICK_DEG = np.array([0.28, 0.2, 0.14])
+QUICK_S = 0.22
+"""Quicker and smaller sway above it; GRID s1 has its power up to 3 Hz."""
 SILENT_SHARE = 0.12
 """How much of the sway is left in silence."""
 STANCE_DEG = np.array([1.0, 1.9, 1.1])
@@ -78,8 +81,9 @@ def head_motion(
     lively, tempo = _manner(weights, "liveliness"), _manner(weights, "tempo")
     if real_delta is None:
         gate = _ease_to(SILENT_SHARE + (1 - SILENT_SHARE) * beats.speaking, 0.25 * fps)
-        own = _wander(len(weights), fps, tempo, rng) * SWAY_DEG * gate[:, None]
-        turns_deg = own + _nods(beats, rng)
+        slow = _wander(len(weights), SWAY_S * fps, tempo, rng) * SWAY_DEG
+        quick = _wander(len(weights), QUICK_S * fps, tempo, rng) * QUICK_DEG
+        turns_deg = (slow + quick) * gate[:, None] + _nods(beats, rng)
         shift_mm = np.zeros((len(weights), 3))
     else:
         turns_deg, shift_mm = np.degrees(real_delta[:, :3]), 1e3 * real_delta[:, 3:]
@@ -107,10 +111,10 @@ def _ease_to(values: Float, sigma_frames: float) -> Float:
     return np.asarray(gaussian_filter1d(values, sigma_frames, axis=0, mode="nearest"))
 
 
-def _wander(frames: int, fps: float, tempo: Float, rng: np.random.Generator) -> Float:
-    """Smooth noise (T, 3) of unit spread whose clock runs `tempo` (T,) times as fast."""
+def _wander(frames: int, period: float, tempo: Float, rng: np.random.Generator) -> Float:
+    """Noise (T, 3) of unit spread, smooth over `period` frames on a clock that runs at `tempo`."""
     clock = np.concatenate([[0.0], np.cumsum(tempo[1:])])
-    raw = _ease_to(rng.normal(size=(int(clock[-1]) + 2, 3)), SWAY_S * fps / 2)
+    raw = _ease_to(rng.normal(size=(int(clock[-1]) + 2, 3)), period / 2)
     raw /= max(float(raw.std()), 1e-9)
     return np.stack([np.interp(clock, np.arange(len(raw)), axis) for axis in raw.T], axis=1)
 

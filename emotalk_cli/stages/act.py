@@ -137,7 +137,7 @@ def _perform(
 
     name = hashlib.sha256(role.clip_id.encode()).digest()[:8]
     rng = np.random.default_rng((made_by.seed or 0, int.from_bytes(name, "big")))
-    speaker = str(rng.choice(sorted(voices)))
+    speaker = _speaker(voices, rng)
     chosen = _enough(voices[speaker], rng)
     reel = join([(voice.features, voice.motion) for voice in chosen], FPS, made_by, rng)
     frames = int(reel.features.duration_s * FPS)
@@ -183,6 +183,14 @@ def _timeline(role: _Role, duration_s: float, rng: np.random.Generator) -> Emoti
         now += float(rng.uniform(*KEY_GAP_S))
         own = not own
     return parse_emotion(", ".join(keys))
+
+
+def _speaker(voices: dict[str, list[_Voice]], rng: np.random.Generator) -> str:
+    """A speaker, more often one with more to say: by the root of the total duration."""
+    names = sorted(voices)
+    seconds = [sum(voice.features.duration_s for voice in voices[name]) for name in names]
+    share = np.sqrt(seconds)
+    return str(rng.choice(names, p=share / share.sum()))
 
 
 def _enough(voices: list[_Voice], rng: np.random.Generator) -> list[_Voice]:
@@ -231,9 +239,9 @@ def _motion(track: FaceTrack, model: FaceModel, path: Path) -> Motion:
     """The motion of a neutral track relative to its own rest."""
     from emotalk_cli.decoders.motion import Motion, pose_delta, resample
 
-    if track.face_model_sha256 != model.sha256:
+    if track.expression_names != model.expression_names:
         raise EmotalkError(
-            f"{path} was fitted with the face model {track.face_model}, not the default one.",
+            f"{path} has the units of the face model {track.face_model}, not of the default one.",
             "Run `emotalk fit-3dmm` on the clips again.",
         )
     at = np.arange(0, len(track.expression) - 1, track.fps / FPS)
