@@ -31,6 +31,7 @@ NOISE_SHARE, SNR_DB = 0.6, (8.0, 35.0)
 REVERB_SHARE, DECAY_S, DIRECT_DB = 0.4, (0.1, 0.6), (3.0, 15.0)
 BAND_SHARE, LOWEST_HZ, HIGHEST_HZ = 0.3, (60.0, 320.0), (3200.0, 7000.0)
 CODEC_SHARE, MASK_DB = 0.3, (35.0, 50.0)
+TINY = 1e-12
 LEVEL_DB = (-40.0, -14.0)  # of the speech afterwards; the loudest are clipped
 
 
@@ -180,11 +181,11 @@ def _add_noise(waveform: NDArray[np.float64], rng: Rng) -> NDArray[np.float64]:
     pink = 1 / np.maximum(np.arange(len(power)), len(power) * 50 / SAMPLE_RATE_HZ)
     mixture = rng.dirichlet(np.ones(3))
     kinds = (np.ones(len(power)), pink, smooth * np.ones(len(power)))
-    shape = sum(m * k / np.sum(k) for m, k in zip(mixture, kinds, strict=True))
+    shape = sum(m * k / (np.sum(k) + TINY) for m, k in zip(mixture, kinds, strict=True))
     noise = np.fft.irfft(np.sqrt(shape) * np.exp(2j * np.pi * rng.random(len(power))))
     noise = np.resize(noise, len(waveform))
     level_db = speech_level_db(waveform.astype(np.float32)) - rng.uniform(*SNR_DB)
-    noise *= 10 ** (level_db / 20) / (np.sqrt(np.mean(noise**2)) + 1e-12)
+    noise *= 10 ** (level_db / 20) / (np.sqrt(np.mean(noise**2)) + TINY)
     return np.asarray(waveform + noise)
 
 

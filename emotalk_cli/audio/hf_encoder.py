@@ -98,6 +98,8 @@ def _transformers() -> Any:
             "The encoder hf needs the package transformers.",
             "Run `pip install 'emotalk[hf]'`, or choose `--encoder hama`.",
         ) from error
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
     return transformers
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, blocks, frames_around, row_count
+from emotalk_cli.errors import EmotalkError
 
 Float = NDArray[np.float32]
 
@@ -41,6 +42,8 @@ class MelEncoder:
     rate_hz = RATE_HZ
 
     def __init__(self, bands: int | str = 80) -> None:
+        if not str(bands).isdecimal() or not 8 <= int(bands) <= 128:
+            raise EmotalkError(f"mel:{bands} names no number of bands.", "Give mel:8 to mel:128.")
         self.bands = int(bands)
         self.name = "mel" if self.bands == 80 else f"mel:{self.bands}"
         self.feature_names = tuple(f"mel_{hz:.0f}hz" for hz in _centres_hz(self.bands)[1:-1])

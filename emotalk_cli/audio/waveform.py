@@ -104,8 +104,10 @@ def band_pass(waveform: Float, low_hz: float, high_hz: float | None = None) -> F
     step = FILTER_BLOCK - FILTER_TAPS + 1
     half = FILTER_TAPS // 2
     for start in range(0, len(waveform), step):
-        part = waveform[max(0, start - half) : start + step + half]
-        part = np.pad(part, (max(0, half - start), 0))
+        stop = start + step + half
+        part = waveform[max(0, start - half) : stop]
+        # What lies outside is taken to stand still, so that an offset makes no click.
+        part = np.pad(part, (max(0, half - start), max(0, stop - len(waveform))), mode="edge")
         whole = np.fft.irfft(np.fft.rfft(part, FILTER_BLOCK) * response, FILTER_BLOCK)
         rest = min(step, len(waveform) - start)
         out[start : start + rest] = whole[FILTER_TAPS - 1 : FILTER_TAPS - 1 + rest]
