@@ -120,8 +120,12 @@ def _mean_head(
     people = identity.sample_people(start, Macros(data, layout.ids), sliders, SAMPLES, SEED)
     balls = {s: layout.of(np.unique(base.groups[f"helper-{s[0]}-eye"])) for s in lids}
     radius = EYE_RADIUS_SHARE * eyes.fit_sphere(start[balls["left"]])[1]
+    around_eyes = layout.of(
+        np.unique(head.quads[np.isin(head.labels, ("skin", "eye_socket"))])
+    )
     for k in range(len(people)):
         person = seam.close(people[k].astype(np.float64))
+        eyes.widen_inner_corners(person, lids, around_eyes)
         for side, rings in lids.items():
             eyes.clear_lids(person, rings, person[balls[side]].mean(axis=0), radius)
         people[k] = person

@@ -23,6 +23,9 @@ SLIDER_SIGMA = {"head": 0.13, "neck": 0.2, "cheek": 0.2, "chin": 0.22}
 """Spread of a two-sided slider, whose ends are at +-1, by folder. The head's are set so that the
 facial index (height over width) spreads by 6 %, as it does among people."""
 OTHER_SIGMA = 0.27
+SLIDER_MEANS = {"head-scale-vert": -0.3, "eyebrows-trans": -0.42}
+"""Sliders whose mean among people is not 0. MakeHuman's faces are long for their pupils' distance
+(nasion to menton 1.97 of it, people's 1.86: Farkas, "Anthropometry of the Head and Face", 1994) and their brows high."""
 ONE_SIDED_SHARE = 0.7
 """Spread of a slider that has one end only (head-oval, ear-shape-pointed), over that of others."""
 ASYMMETRY = 0.25
@@ -34,10 +37,11 @@ CHILD_SHARE = 0.12
 @dataclass(frozen=True)
 class Slider:
     """One local shape: offsets (N, 3) at +1 and -1 of its left, right or middle target, and the
-    spread of its value among people."""
+    mean and spread of its value among people."""
 
     positive: list[NDArray[np.float32]]
     negative: list[NDArray[np.float32]]
+    mean: float
     sigma: float
 
 
@@ -55,19 +59,19 @@ def read_sliders(data: Path, vertex_ids: NDArray[np.int64]) -> list[Slider]:
             stem, _, end = name.removeprefix(side + "-" if side else "").rpartition("-")
             offsets = read_target(path)[vertex_ids].astype(np.float32)
             if end in OPPOSITES:
-                sliders[folder, stem + "/" + end][side]["negative"] = offsets
+                sliders[folder, f"{stem}-{OPPOSITES[end]}"][side]["negative"] = offsets
             elif end in OPPOSITES.values():
-                opposite = next(k for k, v in OPPOSITES.items() if v == end)
-                sliders[folder, stem + "/" + opposite][side]["positive"] = offsets
-            else:
                 sliders[folder, f"{stem}-{end}"][side]["positive"] = offsets
+            else:
+                sliders[folder, name.removeprefix(f"{side}-")][side]["positive"] = offsets
     return [
         Slider(
             [ends["positive"] for ends in sides.values()],
             [ends["negative"] for ends in sides.values() if "negative" in ends],
+            next((m for stem, m in SLIDER_MEANS.items() if name.startswith(stem)), 0.0),
             SLIDER_SIGMA.get(folder, OTHER_SIGMA),
         )
-        for (folder, _), sides in sliders.items()
+        for (folder, name), sides in sliders.items()
     ]
 
 
@@ -88,7 +92,7 @@ def sample_people(
         )
         for slider in sliders:
             sigma = slider.sigma if slider.negative else ONE_SIDED_SHARE * slider.sigma
-            shared = rng.normal(0, sigma)
+            shared = rng.normal(slider.mean, sigma)
             for side in range(len(slider.positive)):
                 value = shared + rng.normal(0, ASYMMETRY * sigma) * (len(slider.positive) > 1)
                 value = float(np.clip(value, -1, 1)) if slider.negative else min(abs(value), 1.0)

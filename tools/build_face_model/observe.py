@@ -26,7 +26,11 @@ OTHER_COLOURS = {
     "eye_socket": (0.72, 0.45, 0.42),
 }
 IRIS_COLOUR, PUPIL_COLOUR = (0.30, 0.20, 0.12), (0.03, 0.03, 0.03)
-BROW_ABOVE_EYE_M, BROW_HALF_HEIGHT_M = 0.0205, 0.0036
+BROW_ABOVE_EYE_M, BROW_HALF_HEIGHT_M = 0.0160, 0.0036
+"""The brow's inner end stands this far above the eyeball's centre; set so that brows of photos
+fitted with the model fall on the same place of the skin."""
+BROW_RISE_M, BROW_PEAK, BROW_FALL_M = 0.0060, 0.62, 0.0045
+"""Rise of the brow's middle line to its peak, where that is along the brow, and fall behind it."""
 BROW_INNER_X_M, BROW_OUTER_X_M = 0.013, 0.052
 
 
@@ -149,8 +153,9 @@ class Photographer:
         """How much of a brow, 0..1, each mean-face point (..., 3) carries."""
         x = np.abs(rest[..., 0])
         along = np.clip((x - BROW_INNER_X_M) / (BROW_OUTER_X_M - BROW_INNER_X_M), 0, 1)
-        arc = self._model.eye_centres[0, 1] + BROW_ABOVE_EYE_M + 0.004 * np.sin(np.pi * along**1.3)
-        arc = arc - 0.004 * along**3
+        rise = BROW_RISE_M * np.sin(0.5 * np.pi * np.minimum(along / BROW_PEAK, 1.0))
+        fall = BROW_FALL_M * np.maximum(along - BROW_PEAK, 0.0) / (1 - BROW_PEAK)
+        arc = self._model.eye_centres[0, 1] + BROW_ABOVE_EYE_M + rise - fall
         half_height = BROW_HALF_HEIGHT_M * (1 - 0.55 * along)
         inside = np.clip(1.5 - np.abs(rest[..., 1] - arc) / half_height, 0, 1)
         ends = np.clip((x - BROW_INNER_X_M) / 0.002, 0, 1) * np.clip((BROW_OUTER_X_M - x) / 0.003, 0, 1)
