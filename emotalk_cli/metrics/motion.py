@@ -17,8 +17,8 @@ from emotalk_cli.schema import FaceTrack
 # Upper lid, lower lid, outer corner, inner corner of the right and the left eye.
 EYES = ((159, 145, 33, 133), (386, 374, 263, 362))
 OPEN_PERCENTILE = 75.0
-BLINK_CLOSES_BELOW = 0.6  # of the open eye's aperture
-BLINK_OPENS_ABOVE = 0.8
+BLINK_CLOSES_BELOW = 0.7  # of the open eye's aperture
+BLINK_OPENS_BY = 0.5  # of the way from its lowest aperture back to open
 MAX_BLINK_S = 0.8  # longer is a closed eye
 
 
@@ -73,7 +73,7 @@ class HeadSpeed(MotionMetric):
 
 class BlinkRate(MotionMetric):
     """Blinks a minute: the eyes' aperture (lid distance over eye width, mean of both) falls below
-    0.6 of its 75th percentile and comes back above 0.8 within 0.8 s.
+    0.7 of its 75th percentile and comes back half of the way within 0.8 s.
     """
 
     name = "blink rate"
@@ -133,11 +133,13 @@ def eye_aperture(landmarks: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 def count_blinks(level: NDArray[np.floating[Any]], fps: float) -> int:
     """Closings and openings in the eyes' aperture (T,), where 1 is open."""
-    blinks, closed_at = 0, None
+    blinks, closed_at, lowest = 0, None, 1.0
     for frame, height in enumerate(level):
-        if closed_at is None and height < BLINK_CLOSES_BELOW:
-            closed_at = frame
-        elif closed_at is not None and height > BLINK_OPENS_ABOVE:
+        lowest = min(lowest, float(height))
+        if closed_at is None:
+            if height < BLINK_CLOSES_BELOW:
+                closed_at, lowest = frame, float(height)
+        elif height > lowest + BLINK_OPENS_BY * (1 - lowest):
             blinks += (frame - closed_at) / fps <= MAX_BLINK_S
             closed_at = None
     return blinks

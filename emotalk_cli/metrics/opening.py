@@ -13,7 +13,7 @@ from emotalk_cli.metrics.base import HIGHER, LOWER, NEITHER, Described, mean_of
 MAX_LAG_FRAMES = 15
 MIN_OVERLAP_FRAMES = 8
 LENGTH_UNITS = ("mm", "px")
-FLAT = 1e-6  # a standard deviation, in the curve's unit, below which a curve stands still
+FLAT = 1e-3  # a standard deviation in mm or px below which a curve stands still
 CLOSED_SHARE = 0.2  # of the way from the reference's narrowest to its widest opening
 CLOSURE_SLACK_FRAMES = 2
 
@@ -178,25 +178,27 @@ def best_lag(
     predicted: NDArray[np.floating[Any]],
     reference: NDArray[np.floating[Any]],
     valid: NDArray[np.bool_],
-    max_lag: int = MAX_LAG_FRAMES,
+    doubt: float = 0.0,
 ) -> tuple[float, float]:
     """Shift and correlation at which two curves (T,) agree best; nan where either stands still.
 
     A shift of d says predicted[t + d] ~ reference[t]: the prediction is d frames late. At least
-    half of the clip must overlap.
+    half of the clip must overlap. `doubt` weighs a correlation less by this share of it for every
+    frame of the shift, so that of two peaks of a rhythm the nearer wins.
     """
     length = len(reference)
-    limit = min(max_lag, length // 2)
+    limit = min(MAX_LAG_FRAMES, length // 2)
     if not valid.any() or min(predicted[valid].std(), reference[valid].std()) < FLAT:
         return float("nan"), float("nan")
-    best = (float("nan"), float("nan"))
+    best, best_weight = (float("nan"), float("nan")), -np.inf
     for lag in sorted(range(-limit, limit + 1), key=abs):
         late = slice(max(lag, 0), length + min(lag, 0))
         early = slice(max(-lag, 0), length + min(-lag, 0))
         both = valid[late] & valid[early]
         r = pearson(predicted[late][both], reference[early][both])
-        if not np.isnan(r) and not r <= best[1]:
-            best = (float(lag), r)
+        weight = r * (1 - doubt * abs(lag))
+        if weight > best_weight:
+            best, best_weight = (float(lag), r), weight
     return best
 
 

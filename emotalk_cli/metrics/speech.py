@@ -19,6 +19,7 @@ SPEECH_RANGE_DB = 30.0  # quieter than this under the loudest moment is silence
 LOUD_PERCENTILE = 95.0
 SMOOTHING_S = 0.06
 BEAT_SIGMA_S = 0.1
+DOUBT = 1 / 30  # syllables come every five frames or so: a distant shift may be one too far
 MIN_BEAT_GAP_S = 0.15
 MIN_BEAT_RISE_DB = 3.0
 # How far the lips are apart in a phone, from closed to wide open, read off vowel charts and
@@ -50,8 +51,8 @@ class SpeechMetric(Described):
 
 class SpeechLag(SpeechMetric):
     """Shift within ±15 frames at which the mouth's opening correlates best with the opening that
-    the speech lets expect (loudness times the openness of its phones); above zero, the mouth is
-    late.
+    the speech lets expect (loudness times the openness of its phones), a correlation counting a
+    thirtieth less for every frame; above zero, the mouth is late.
     """
 
     name = "speech lag"
@@ -133,7 +134,7 @@ def _agreement(opening: MouthOpening, speech: AudioFeatures) -> tuple[float, flo
     moments = np.arange(frames) / opening.fps * speech.rate_hz
     heard = moments <= len(curve) - 1
     expected = np.interp(moments, np.arange(len(curve)), curve)
-    return best_lag(opening.values, expected, opening.valid & heard)
+    return best_lag(opening.values, expected, opening.valid & heard, doubt=DOUBT)
 
 
 def _loudness(speech: AudioFeatures) -> Float:
