@@ -20,10 +20,14 @@ CLOSED_SHARE = 0.03
 """A photo's lips this near to each other (over the mouth's width) count as closed."""
 SLACK_M = 0.0004
 """How soon the photo's own opening is forgotten when the mouth closes."""
+ROUNDING = 4
+"""Passes of smoothing along the lips' edges."""
 REACH_M = 0.010
 """How far from the lip line the correction of the lips' distance reaches."""
 LINE_SHARE = 0.020
 """Half width of the dark line between closed lips, over the mouth's width."""
+PARTED_SHARE, PARTED_PX = 0.035, 1.6
+"""The same for parted lips, whose edges are known less well; they must take no tooth along."""
 WET_DARKENING = 0.30
 """How much darker the inner side of a lip gets, away from its edge."""
 
@@ -121,6 +125,24 @@ def _shares(
     return moved, np.asarray(columns * strength[:, None], np.float32)
 
 
+def round_lips(units: Float, model: FaceGeometry, registered: Registered, face: FaceLayer) -> None:
+    """Round off, in place, kinks that single units put into the lips' edges.
+
+    units: (E, V, 3) m of all the model's vertices, as the face layer moves them.
+    """
+    top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
+    moved, share = _shares(registered, face, top, bottom)
+    ids, first = np.unique(face.ids[moved], return_index=True)
+    is_upper = face.patch[moved][first] == UPPER
+    for line, mine in ((top, is_upper), (bottom, ~is_upper)):
+        raw = np.einsum("kn,enc->ekc", _columns(registered.vertices[line]), units[:, line])
+        smooth = raw.copy()
+        for _ in range(ROUNDING):
+            smooth[:, 1:-1] = 0.25 * (smooth[:, :-2] + 2.0 * smooth[:, 1:-1] + smooth[:, 2:])
+        spread = 2.0 * np.abs(share[first[mine]])
+        units[:, ids[mine]] += np.einsum("mk,ekc->emc", spread, smooth - raw)
+
+
 class LipTextures:
     """The two lips' own textures: behind the photo's lip line each lip goes on with its colours,
     and the dark line between closed lips fades out of them where the lips part.
@@ -140,6 +162,10 @@ class LipTextures:
         s, n = local @ along, local @ up
         self._column = np.clip(s / self.width_px, 0.0, 1.0)
         inside = np.clip(8.0 * np.minimum(s, self.width_px - s) / self.width_px, 0.0, 1.0)
+        gap = _mean_gap(upper_px, lower_px, along, up)
+        parted = gap > CLOSED_SHARE * self.width_px
+        share, least = (PARTED_SHARE, PARTED_PX) if parted else (LINE_SHARE, 0.0)
+        self._half_line = max(share * self.width_px, least)
         self._layers = [
             self._open_layer(number, edge - upper_px[0], along, up, s, n, inside)
             for number, edge in ((UPPER, upper_px), (LOWER, lower_px))
@@ -152,7 +178,7 @@ class LipTextures:
         """(patch, colours of the open lip, weight where it replaces the line, weight beyond)."""
         sign = 1.0 if number == UPPER else -1.0
         line = np.interp(s, edge @ along, edge @ up)
-        half = LINE_SHARE * self.width_px
+        half = self._half_line
         beyond = (line - n) * sign
         reach = np.minimum(half + np.abs(beyond + half), 0.16 * self.width_px)
         source = np.where(beyond > -half, line + sign * reach, n) - n
@@ -185,3 +211,11 @@ class LipTextures:
             amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
             mixed = self._photo + amount * (lip - self._photo)
             self._texture.patch(number)[:] = mixed
+
+
+def _mean_gap(upper: Float, lower: Float, along: Float, up: Float) -> float:
+    """Mean distance (px) of two edges (N, 2), (M, 2) between their common corners."""
+    s = np.linspace(0.1, 0.9, COLUMNS) * float((upper[-1] - upper[0]) @ along)
+    above, below = upper - upper[0], lower - upper[0]
+    top = np.interp(s, above @ along, above @ up)
+    return float((top - np.interp(s, below @ along, below @ up)).mean())

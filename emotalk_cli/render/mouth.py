@@ -15,16 +15,19 @@ Float = NDArray[np.float32]
 
 PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
 SUPERSAMPLING = 2
-DEPTH_FADE_M = {"mouth_inner": 0.012, "gums": 0.022, "tongue": 0.020, "teeth": 0.022}
+DEPTH_FADE_M = {"mouth_inner": 0.010, "gums": 0.022, "tongue": 0.018, "teeth": 0.030}
 """How far behind the front teeth light falls to 1/e on each part."""
-AMBIENT, DIFFUSE = 0.66, 0.40
+AMBIENT, DIFFUSE = 0.70, 0.38
 LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])
 OPEN_FULLY_M = 0.016
 """Lips this far apart let all the light in."""
-NARROW_LIGHT = 0.62
+NARROW_LIGHT = 0.80
 """Share of the light that a narrow slit lets in."""
 SHADOW_M = 0.0024
 """Size of the shadow that the lips throw on what lies behind them."""
+WET_REACH_M = 0.008
+"""The inner side of the lips goes over from their colour into the mouth's within this."""
+SLIT_PX, SLIT_DARK = 1.2, 0.22
 SAME_MOUTH_M = 0.0025
 """With the lips' distances changed by this much, only teeth are kept of what the photo shows."""
 DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
@@ -53,16 +56,28 @@ class Mouth:
         front = float(registered.vertices[faces[PARTS.index("teeth_upper")], 2].max())
         self._albedo = np.zeros((len(self.ids), 3), np.float32)
         behind = front - registered.vertices[self.ids, 2]
+        wet = self._near_lips(model, registered)
         paint = {"mouth_inner": "depth", "gums": "gum", "tongue": "tongue"}
         for part, triangles in zip(PARTS, faces, strict=True):
             here = np.isin(self.ids, triangles)
             fade = DEPTH_FADE_M[part if part in DEPTH_FADE_M else "teeth"]
             light = np.exp(-np.maximum(behind[here], 0.0) / fade)
             self._albedo[here] = colours[paint.get(part, "tooth")] * light[:, None]
+            if part == "mouth_inner":
+                lip = wet[here][:, None]
+                self._albedo[here] += lip * (colours["lip"] - self._albedo[here])
         self._normals = np.zeros((len(self.ids), 3), np.float32)
         self._shaded = np.zeros((len(self.ids), 3), np.float32)
-        self._depth_colour = colours["depth"] * 0.08
+        self._depth_colour = colours["depth"] * 0.2
         self._seen = seen
+
+    def _near_lips(self, model: FaceGeometry, registered: Registered) -> Float:
+        """How much each vertex belongs to the lips' wet inner side, 1 at their edges."""
+        edges = [model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]]
+        seam = registered.vertices[np.concatenate(edges)]
+        points = registered.vertices[self.ids]
+        away = np.linalg.norm(points[:, None] - seam[None], axis=2).min(axis=1)
+        return np.clip(1.0 - away / WET_REACH_M, 0.0, 1.0).astype(np.float32)
 
     def draw(
         self,
@@ -116,10 +131,14 @@ class Mouth:
         picture *= self._shadow(mask, px_per_m * n)[..., None]
         box = (x1 - x0, y1 - y0)
         small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
-        if self._seen is not None:
-            self._seen.lay_over(small, frame_xy - origin, gaps)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
-        cover = cover[..., None] * f32(1 / 255)
+        cover *= f32(1 / 255)
+        slit = _slit_light(cover)
+        rest = 0.0
+        if self._seen is not None:
+            rest = self._seen.lay_over(small, frame_xy - origin, gaps)
+        small *= (slit + rest * (1.0 - slit))[..., None]
+        cover = cover[..., None]
         target = out[y0:y1, x0:x1]
         target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
 
@@ -131,7 +150,7 @@ class Mouth:
         light = np.empty_like(wide)
         light[down:] = wide[:-down]
         light[:down] = 0.0
-        return np.clip(0.35 + 0.85 * light, 0.0, 1.0)
+        return np.clip(0.5 + 0.75 * light, 0.0, 1.0)
 
 
 class SeenMouth:
@@ -161,8 +180,11 @@ class SeenMouth:
         self._gaps = gaps
         self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])
 
-    def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> None:
-        """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now."""
+    def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> float:
+        """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now.
+
+        Returns 1 where the mouth is as in the photo, less where it is not.
+        """
         change = float(np.abs(gaps - self._gaps).max())
         rest = max(0.0, 1.0 - change / SAME_MOUTH_M)
         alpha = self._tooth + rest * (self._inside - self._tooth)
@@ -176,3 +198,10 @@ class SeenMouth:
         )
         weight = cv2.warpAffine(alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
         picture += weight * (np.clip(moved, 0, 255) - picture)
+        return rest
+
+
+def _slit_light(cover: Float) -> Float:
+    """Light (h, w) between the lips: a slit of a pixel or two is dark, whatever lies behind."""
+    near = cv2.GaussianBlur(cover, (0, 0), SLIT_PX)
+    return np.clip(2.4 * near - 0.3, SLIT_DARK, 1.0)

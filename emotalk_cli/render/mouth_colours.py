@@ -24,7 +24,7 @@ TINT = 0.35
 def mouth_colours(
     photo: NDArray[np.uint8], landmarks: Float, tooth: Float | None
 ) -> dict[str, Float]:
-    """RGB (3,) of "tooth", "gum", "tongue" and "depth" for a photo (H, W, 3).
+    """RGB (3,) of "tooth", "gum", "tongue", "lip" (inside) and "depth" for a photo (H, W, 3).
 
     tooth: RGB of the teeth that the photo shows, if it does.
     How bright the light is comes from the whites of the eyes and the skin, whichever says more.
@@ -44,6 +44,7 @@ def mouth_colours(
         "tooth": (own if tooth is None else tooth).astype(np.float32),
         "gum": (flesh * f32([1.0, 0.88, 0.9])).astype(np.float32),
         "tongue": (flesh * f32([1.0, 0.85, 0.84])).astype(np.float32),
+        "lip": (lips * f32([0.80, 0.72, 0.72])).astype(np.float32),
         "depth": (flesh * f32([0.62, 0.45, 0.45])).astype(np.float32),
     }
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.eyes import Eyes, quiet_lids
 from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
+from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.light import estimate_light, light_ratio
-from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips
+from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
 from emotalk_cli.render.matte import background, person_matte
 from emotalk_cli.render.mouth import Mouth, SeenMouth
 from emotalk_cli.render.mouth_colours import mouth_colours
@@ -78,7 +79,12 @@ class PortraitRenderer:
     def _build(self, landmarks: Float, still: FaceTrack) -> None:
         model, registered = self._model, self._registered
         units = quiet_lids(model, registered)
+        if wears_glasses(self._photo, landmarks):
+            eyes = model.triangles[model.landmark_triangles[list(LOWER_LIDS)]]
+            eyes_y = float(registered.vertices[eyes, 1].mean())
+            units *= free_of_glasses(registered.vertices, eyes_y)[:, None]
         self._face = make_face_layer(model, registered, landmarks, self.width_px, self.height_px)
+        round_lips(units, model, registered, self._face)
         matte = person_matte(self._photo, _face_mask(self._photo, landmarks))
         ground = background(self._photo, matte) if matte is not None else self._photo
         box = _patch_box(self._face, self.width_px, self.height_px)
