@@ -45,8 +45,9 @@ __all__ = [
 
 MAX_UNKNOWN_DURATION_S = 6 * 3600.0
 OVERRUN_S = 10.0  # a file may be that much longer than its header says
-TRUNCATED_SHARE = 0.9  # less than this share of the stated duration, and ffmpeg complains
-TRUNCATED_S = 0.5
+# A file is cut off if ffmpeg complains and so much is missing of what its header says.
+TRUNCATED_SHARE = 0.02
+TRUNCATED_S = 0.1
 # Stay within 8 ms of the time stamps by at most 1000 samples/s, jump at gaps above 60 ms.
 SOUND_CLOCK = {"async": 1000, "min_comp": 0.008, "min_hard_comp": 0.06}
 
@@ -221,7 +222,7 @@ def _refuse_truncated(path: Path, info: MediaInfo, found_s: float, complaint: st
     stated_s = info.duration_s
     if stated_s is None or not complaint:
         return
-    if found_s < TRUNCATED_SHARE * stated_s and found_s < stated_s - TRUNCATED_S:
+    if stated_s - found_s > max(TRUNCATED_S, TRUNCATED_SHARE * stated_s):
         raise EmotalkError(
             f"{path} is damaged or cut off: {found_s:.1f} s of {stated_s:.1f} s can be read "
             f"({complaint}).",

@@ -28,6 +28,10 @@ _ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
 _FIRST_PICTURE = re.compile(r"pts_time:(-?[\d.]+)(?:(?!pts_time).)*? s:\d+x\d+ ")
 _FIRST_SOUND = re.compile(r"pts_time:(-?[\d.]+)(?:(?!pts_time).)*? nb_samples:")
 _NOISE = re.compile(r"\[[^\]]* @ 0x[0-9a-f]+\] *")
+_EMPTY_WORDS = re.compile(
+    r"At least one output|Error (marking filters|while (processing|filtering|decoding)|sending|"
+    r"submitting)|Conversion failed|Nothing was written|Output file .* does not|received no packets"
+)
 
 
 SILENT = ("-nostdin", "-hide_banner", "-nostats")
@@ -86,7 +90,7 @@ def probe(path: Path) -> MediaInfo:
     text = _first_moments(path, "V", "a")
     name = _INPUT.search(text)
     if name is None:
-        raise EmotalkError(f"{path} is no media file: {last_line(text)}.", CONVERT_IT)
+        raise EmotalkError(f"{path} is no media file, or damaged: {last_line(text)}.", CONVERT_IT)
     if any(part in TEXT_FORMATS for part in name[1].split(",")):
         raise EmotalkError(f"{path} is a text file, no media file.", CONVERT_IT)
     info = _parse(path, name[1], text)
@@ -126,10 +130,11 @@ def media_input(path: Path, **options: Any) -> Any:
 def last_line(text: str, nothing: str = "ffmpeg does not know this kind of file") -> str:
     """The last thing that ffmpeg said, without addresses and paths."""
     lines = [_NOISE.sub("", line).strip().rstrip(".") for line in text.splitlines()]
-    lines = [line for line in lines if line and "At least one output" not in line]
-    if not lines:
+    lines = [line for line in lines if line]
+    telling = [line for line in lines if not _EMPTY_WORDS.match(line)] or lines
+    if not telling:
         return nothing
-    line = re.sub(r"^(Error opening input file |Error opening input: )?file:.*?: ", "", lines[-1])
+    line = re.sub(r"^(Error opening input file |Error opening input: )?file:.*?: ", "", telling[-1])
     line = re.sub(r"file:\S+", "it", line)
     return "".join(c if c.isprintable() else "?" for c in line)[:160]
 
