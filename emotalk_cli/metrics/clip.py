@@ -18,12 +18,14 @@ from emotalk_cli.metrics.evaluate import (
     describe_motion,
     describe_samples,
     describe_speech,
+    describe_sync,
 )
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align, project
 from emotalk_cli.metrics.opening import MouthOpening
 from emotalk_cli.metrics.picture import FaceCrops
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.metrics.surface import FaceSurface
+from emotalk_cli.metrics.syncnet import Agreement
 from emotalk_cli.metrics.timing import (
     RATE_TOLERANCE_HZ,
     cut_track,
@@ -47,6 +49,7 @@ class Side:
     surface: FaceSurface | None = None
     landmarks: AlignedLandmarks | None = None
     crops: FaceCrops | None = None
+    agreement: Agreement | None = None
 
     def aligned(self) -> AlignedLandmarks:
         """Its landmarks in the aligned crop; a track's are seen by its own camera."""
@@ -148,6 +151,10 @@ def _measure_landmarks(
     if sample.crops is not None and reference.crops is not None:
         values += compare_pictures(sample.crops, reference.crops, wanted)
     own: list[Value] = []
+    if sample.agreement is not None:
+        values += describe_sync(sample.agreement, wanted)
+    if reference.agreement is not None:
+        own += describe_sync(reference.agreement, wanted)
     if speech is not None:
         values += describe_speech(curves[0], None, speech, wanted)
         own += describe_speech(curves[1], None, speech, wanted)

@@ -13,6 +13,7 @@ from emotalk_cli.metrics.opening import OPENING_METRICS, MouthOpening
 from emotalk_cli.metrics.picture import PICTURE_METRICS, FaceCrops, compare_crops
 from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
 from emotalk_cli.metrics.surface import FaceSurface
+from emotalk_cli.metrics.syncnet import SYNC_METRICS, Agreement
 from emotalk_cli.schema import AudioFeatures, FaceTrack
 
 Wanted = Callable[[str], bool]
@@ -25,6 +26,7 @@ _ALL: tuple[type[Described], ...] = (
     BeatAlignment,
     Diversity,
     *PICTURE_METRICS,
+    *SYNC_METRICS,
 )
 METRICS: dict[str, type[Described]] = {metric.name: metric for metric in _ALL}
 FAMILIES = ("Lips", "Surface", "Landmarks", "Speech", "Motion", "Coefficients", "Picture")
@@ -89,6 +91,12 @@ def describe_samples(
     if not wanted(Diversity.name):
         return []
     return [_value(Diversity, Diversity(surface)(samples))]
+
+
+def describe_sync(agreement: Agreement, wanted: Wanted) -> list[Value]:
+    """What SyncNet says of one video and its sound."""
+    metrics = [m for m in SYNC_METRICS if wanted(m.name)]
+    return [_value(metric, getattr(agreement, metric.field)) for metric in metrics]
 
 
 def compare_pictures(predicted: FaceCrops, reference: FaceCrops, wanted: Wanted) -> list[Value]:

@@ -101,24 +101,33 @@ PICTURE_METRICS: tuple[type[PictureMetric], ...] = (
 
 def crop_face(picture: NDArray[np.uint8], landmarks_px: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Picture (H, W, 3) uint8 RGB and landmarks (478, 2 or 3) px -> crop (256, 256, 3)."""
+    return warp(picture, crop_transforms(landmarks_px[None, :, :2], FINE_PX)[0], FINE_PX)
+
+
+def warp(
+    picture: NDArray[np.uint8], similarity: NDArray[np.floating[Any]], size_px: int, grey: int = 0
+) -> NDArray[np.uint8]:
+    """Picture (H, W, 3) -> square of it: (2, 3) moves its px to the square's; `grey` around it."""
     import cv2
 
-    turn = crop_transforms(landmarks_px[None, :, :2], FINE_PX)[0].astype(np.float64)
+    turn = similarity.astype(np.float64)
     shrink = int(1 / np.hypot(*turn[:, 0]))
     if shrink > 1:  # average before sampling, or fine texture turns into noise
         height, width = (side // shrink * shrink for side in picture.shape[:2])
-        picture = cv2.resize(
-            picture[:height, :width],
-            (width // shrink, height // shrink),
-            interpolation=cv2.INTER_AREA,
-        )
+        size = (width // shrink, height // shrink)
+        picture = cv2.resize(picture[:height, :width], size, interpolation=cv2.INTER_AREA)
         turn[:, :2] *= shrink
     # Landmarks count from the corner of the first pixel, OpenCV from its centre.
     turn[:, 2] += turn[:, :2] @ [0.5, 0.5] - 0.5
-    crop = cv2.warpAffine(
-        picture, turn, (FINE_PX, FINE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    square = cv2.warpAffine(
+        picture,
+        turn,
+        (size_px, size_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(grey, grey, grey),
     )
-    return np.asarray(crop, np.uint8)
+    return np.asarray(square, np.uint8)
 
 
 def compare_crops(

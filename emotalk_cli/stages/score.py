@@ -6,7 +6,7 @@ import functools
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +17,23 @@ from numpy.typing import NDArray
 from emotalk_cli import __version__
 from emotalk_cli.batch import run_jobs
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.media import probe, read_frames, read_sound
 from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
 from emotalk_cli.metrics.evaluate import METRICS
 from emotalk_cli.metrics.geometry import EXPRESSION_ERROR
 from emotalk_cli.metrics.landmarks import align
 from emotalk_cli.metrics.pairs import Pair, find_clips, kind_of_file, pair_up, system_names
+from emotalk_cli.metrics.picture import FINE_PX, FaceCrops, crop_face
 from emotalk_cli.metrics.report import Report, write_report
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker, compare, means
+from emotalk_cli.metrics.syncnet import (
+    FACE_PX,
+    Agreement,
+    SyncNet,
+    cut_face,
+    face_boxes,
+    load_syncnet,
+)
 from emotalk_cli.metrics.tables import write_csv, write_json
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
@@ -35,6 +45,10 @@ if TYPE_CHECKING:
 STAGE = "score"
 SCORES, JSON, CSV, REPORT = "scores.h5", "scores.json", "scores.csv", "report.html"
 MAX_NOTES_OF_A_KIND = 8
+NO_SYNCNET = (
+    "LSE-C and LSE-D are not available: they need SyncNet's weights, which come with no package. "
+    "Give your copy of syncnet_v2.model with --syncnet."
+)
 VIDEO_FPS = 25.0  # the rate at which videos are compared, as in the EAT protocol
 
 
@@ -57,6 +71,7 @@ class _Job:
     speech: Path | None
     metrics: frozenset[str] | None
     face_model: str
+    syncnet: Path | None
 
     @property
     def clip_id(self) -> str:
@@ -75,6 +90,7 @@ def score(
     audio: Path | None = None,
     metrics: Sequence[str] | None = None,
     face_model: str = "default",
+    syncnet: Path | None = None,
     workers: int = 1,
     overwrite: bool = False,
     progress: Progress = Quiet(),
@@ -85,7 +101,8 @@ def score(
     or of videos, or one such file. Clips pair by their path below the folder. Several predicted
     folders are several systems, compared by paired tests. audio: a folder of AudioFeatures for
     the metrics against speech. metrics: names of those to measure; None: all that can be.
-    out: a folder that receives scores.h5 (a Scores record), scores.csv, scores.json and
+    syncnet: the user's syncnet_v2.model for LSE-C and LSE-D of videos; without it they are not
+    available. out: a folder that receives scores.h5 (a Scores record), scores.csv, scores.json and
     report.html. Raises EmotalkError if nothing pairs or no clip can be scored; a clip that
     cannot is reported and the others are done.
     """
@@ -94,13 +111,21 @@ def score(
     _require_folder(out)
     names = _names(folders, reference)
     pairings = [pair_up(folder, reference) for folder in folders]
-    made_by = _made_by(names, folders, reference, audio, wanted, face_model)
+    inputs = {name: _digest(folder) for name, folder in zip(names, folders, strict=True)}
+    inputs[REFERENCE_SYSTEM] = _digest(reference)
+    if audio is not None:
+        inputs["audio"] = _digest(audio)
+    if syncnet is not None:
+        _syncnet(syncnet)
+        inputs["syncnet"] = sha256_of(syncnet)
+    options = {"metrics": sorted(wanted) if wanted else "all", "face_model": face_model}
+    made_by = MadeBy(STAGE, __version__, options, inputs=inputs)
     if is_done(out / SCORES, made_by, overwrite=overwrite) and (out / REPORT).is_file():
         before = read(out / SCORES, Scores)
         return ScoreReport(out / REPORT, out / SCORES, len({r.clip_id for r in before.rows}), {})
     notes = [note for name, p in zip(names, pairings, strict=True) for note in p.notes(name)]
     jobs = [
-        _Job(name, pair, speech, wanted, face_model)
+        _Job(name, pair, speech, wanted, face_model, syncnet)
         for name, pairing in zip(names, pairings, strict=True)
         for pair, speech in _with_speech(pairing.pairs, audio, notes)
     ]
@@ -118,6 +143,8 @@ def score(
         raise EmotalkError(
             f"No clip of {folders[0]} could be scored: {failures[0].reason}", "See the messages."
         )
+    if syncnet is None and any(kind_of_file(job.pair.predicted[0]) == "video" for job in jobs):
+        notes.append(NO_SYNCNET)
     notes += _gathered([note for clip in scored for note in clip.notes])
     for note in notes:
         progress.note(note)
@@ -158,25 +185,6 @@ def _names(folders: Sequence[Path], reference: Path) -> list[str]:
     if REFERENCE_SYSTEM in (names := system_names(folders)):
         names = [f"predicted {name}" if name == REFERENCE_SYSTEM else name for name in names]
     return names
-
-
-def _made_by(
-    names: Sequence[str],
-    folders: Sequence[Path],
-    reference: Path,
-    audio: Path | None,
-    wanted: frozenset[str] | None,
-    face_model: str,
-) -> MadeBy:
-    sides = dict(zip(names, folders, strict=True)) | {REFERENCE_SYSTEM: reference}
-    if audio is not None:
-        sides["audio"] = audio
-    return MadeBy(
-        STAGE,
-        __version__,
-        {"metrics": sorted(wanted) if wanted is not None else "all", "face_model": face_model},
-        inputs={name: _digest(side) for name, side in sides.items()},
-    )
 
 
 def _digest(side: Path) -> str:
@@ -244,20 +252,21 @@ def _write_all(
 
 def _score_clip(job: _Job) -> ScoredClip:
     """Measure one clip of one system."""
-    samples = [_load(path, job.face_model) for path in job.pair.predicted]
-    reference = _load(job.pair.reference, job.face_model)
+    pair = job.pair
+    samples = [_load(path, pair.reference, job) for path in pair.predicted]
+    reference = _load(pair.reference, pair.predicted[0], job)
     speech = read(job.speech, AudioFeatures) if job.speech else None
     return score_clip(job.system, job.clip_id, samples, reference, speech, job.wants)
 
 
-def _load(path: Path, face_model: str) -> Side:
-    """What a record or a video shows of its clip."""
+def _load(path: Path, other: Path, job: _Job) -> Side:
+    """What a record or a video shows of its clip; `other` is the file it is compared with."""
     if kind_of_file(path) == "video":
-        return _watch(path)
+        return _watch(path, job.syncnet, other)
     kind = kind_of(path)
     if kind is FaceTrack:
         track = read(path, FaceTrack)
-        surface = _surface(face_model, len(track.shape))
+        surface = _surface(job.face_model, len(track.shape))
         if surface.geometry.sha256 != track.face_model_sha256:
             raise EmotalkError(
                 f"{path} was made for another face model ({track.face_model}, "
@@ -276,24 +285,24 @@ def _load(path: Path, face_model: str) -> Side:
     )
 
 
-def _watch(path: Path) -> Side:
-    """Follow the largest face through a video; its crops lie on disk, however long it is."""
+def _watch(path: Path, syncnet: Path | None, other_sound: Path) -> Side:
+    """Follow the largest face through a video; its crops lie on disk, however long it is.
+
+    A silent video is heard with the sound of the other side.
+    """
     from emotalk_cli.face3d.face_mesh import LANDMARK_COUNT
     from emotalk_cli.face3d.face_tracking import FaceFollower, fill_gaps
-    from emotalk_cli.media import read_frames
-    from emotalk_cli.metrics.picture import FINE_PX, FaceCrops, crop_face
 
     follower = FaceFollower()
     found: list[NDArray[np.float32] | None] = []
-    empty = np.zeros((FINE_PX, FINE_PX, 3), np.uint8)
-    with tempfile.TemporaryFile() as spool:
+    nothing = np.zeros((FINE_PX, FINE_PX, 3), np.uint8)
+
+    def crops() -> Iterator[NDArray[np.uint8]]:
         for frame in read_frames(path, VIDEO_FPS):
-            landmarks = follower.locate(frame)
-            found.append(landmarks)
-            spool.write((empty if landmarks is None else crop_face(frame, landmarks)).tobytes())
-        spool.flush()
-        # The map outlives the file's name and handle.
-        pictures = np.memmap(spool, np.uint8, "r", shape=(len(found), *empty.shape))
+            found.append(follower.locate(frame))
+            yield nothing if found[-1] is None else crop_face(frame, found[-1])
+
+    pictures = _on_disk(crops(), FINE_PX)
     valid = np.array([landmarks is not None for landmarks in found])
     blank = np.zeros((LANDMARK_COUNT, 3), np.float32)
     points = np.array([blank if one is None else one for one in found], np.float32)
@@ -304,7 +313,36 @@ def _watch(path: Path) -> Side:
         VIDEO_FPS,
         landmarks=align(points, valid, VIDEO_FPS),
         crops=FaceCrops(pictures, valid),
+        agreement=_heard(path, points, syncnet, other_sound) if syncnet else None,
     )
+
+
+def _heard(
+    path: Path, landmarks_px: NDArray[np.float32], syncnet: Path, other_sound: Path
+) -> Agreement | None:
+    """SyncNet's judgement of a video; None where neither side has sound."""
+    voices = [p for p in (path, other_sound) if kind_of_file(p) == "video" and probe(p).has_audio]
+    if not voices:
+        return None
+    frames = zip(read_frames(path, VIDEO_FPS), face_boxes(landmarks_px), strict=True)
+    faces = _on_disk((cut_face(frame, box) for frame, box in frames), FACE_PX)
+    return _syncnet(syncnet).compare(faces, read_sound(voices[0]))
+
+
+def _on_disk(pictures: Iterable[NDArray[np.uint8]], size_px: int) -> NDArray[np.uint8]:
+    """Square pictures as one array (T, size, size, 3) that lies in a nameless temporary file."""
+    with tempfile.TemporaryFile() as spool:
+        for picture in pictures:
+            spool.write(picture.tobytes())
+        spool.flush()
+        # The map outlives the file's handle.
+        return np.memmap(spool, np.uint8, "r").reshape(-1, size_px, size_px, 3)
+
+
+@functools.cache
+def _syncnet(path: Path) -> SyncNet:
+    """The user's SyncNet, read once per process."""
+    return load_syncnet(path)
 
 
 @functools.cache

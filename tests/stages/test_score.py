@@ -2,6 +2,7 @@
 
 import csv
 import json
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import emotalk_cli
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
 from emotalk_cli.stages.score import score
 
 FRAMES = 40
+DEMO_FACE = Path(emotalk_cli.__file__).parent / "assets" / "demo_face.jpg"
 
 
 class Notes:
@@ -203,6 +207,32 @@ def test_speech_is_measured_where_it_is_given(folders: Path, tmp_path: Path) -> 
     assert {line["system"] for line in heard} == {"far", "reference"}
     assert {line["clip_id"] for line in heard} == {"s/c1"}
     assert any("3 clips have no speech" in note for note in told.notes)
+
+
+def film(path: Path, blur: int) -> Path:
+    """Eight frames of the demo's portrait as a video, blurred."""
+    path.parent.mkdir(parents=True)
+    command = [ffmpeg_binary(), "-loglevel", "error", "-loop", "1", "-i", str(DEMO_FACE)]
+    look = f"scale=256:-2,boxblur={blur}" if blur else "scale=256:-2"
+    size = ["-frames:v", "8", "-r", "25", "-vf", look, "-crf", "12", "-pix_fmt", "yuv420p"]
+    subprocess.run([*command, *size, str(path)], check=True)
+    return path.parent
+
+
+def test_videos_are_compared_as_pictures(tmp_path: Path) -> None:
+    clear, dim = film(tmp_path / "clear" / "a.mp4", 0), film(tmp_path / "dim" / "a.mp4", 2)
+    told = Notes()
+    score(clear, clear, tmp_path / "same")
+    score(dim, clear, tmp_path / "out", progress=told)
+    same, worse = (
+        {line["metric"]: float(line["value"]) for line in rows_of(tmp_path / name)}
+        for name in ("same", "out")
+    )
+    assert same["PSNR"] == 100 and same["SSIM"] == pytest.approx(1) and same["F-LMD"] < 1e-4
+    assert worse["PSNR"] < 40 and worse["SSIM"] < 0.99 and worse["MS-SSIM"] < 1
+    assert "LSE-C" not in worse and any(
+        "LSE-C and LSE-D are not available" in n for n in told.notes
+    )
 
 
 @pytest.mark.parametrize(
