@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 Float = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+PACKAGE = Path(__file__).resolve().parents[1]
+WEIGHTS = PACKAGE / "weights"
+DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
+DEMO_SPEECH = PACKAGE / "assets" / "demo_speech.flac"
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
 DEFAULT_SIZE_PX = 1024
