@@ -306,7 +306,7 @@ def _on_cluster(
         futures = client.map(attempt, list(jobs), pure=False, retries=ATTEMPTS - 1)
         numbers = {future.key: index for index, future in enumerate(futures)}
         try:
-            for future in distributed.as_completed(futures):
+            for future in distributed.as_completed(futures, loop=client.loop):
                 fault = future.exception()
                 outcome = _Outcome(reason=f"The cluster gave up: {fault}.") if fault else None
                 yield numbers[future.key], outcome or future.result()

@@ -33,7 +33,7 @@ def find_clips(root: Path, videos: Sequence[Path]) -> list[ClipSource]:
     ids = unique_ids(
         [safe_id(*filter(None, (s, p.stem.lower()))) for p, s in zip(paths, speakers, strict=True)]
     )
-    aligns = {(_speaker(p), p.stem.lower()): p for p in files_below(root.resolve(), (".align",))}
+    aligns = {(_speaker(p), p.stem.lower()): p for p in files_below(root.absolute(), (".align",))}
     clips = []
     for path, speaker, clip_id in zip(paths, speakers, ids, strict=True):
         beside = path.with_suffix(".align")
@@ -57,7 +57,7 @@ def read_align(path: Path) -> Words:
 
 
 def _speaker(path: Path) -> str:
-    for folder in path.resolve().parents:
+    for folder in path.absolute().parents:
         found = _SPEAKER.search(folder.name)
         if found:
             return f"s{int(found[1])}"

@@ -73,8 +73,8 @@ def find_clips(root: Path, videos: Sequence[Path]) -> list[ClipSource]:
 
 def _sounds(root: Path) -> dict[tuple[str, str, int, str, tuple[str, ...]], Path]:
     """Sound files by what their paths say; () in place of extra folders means whichever."""
-    top = next((p for p in root.resolve().parents if _SPEAKER.fullmatch(p.name)), root)
-    if _SPEAKER.fullmatch(root.resolve().name):
+    top = next((p for p in root.absolute().parents if _SPEAKER.fullmatch(p.name)), root)
+    if _SPEAKER.fullmatch(root.absolute().name):
         top = root
     sounds = {}
     for path in files_below(top, SOUND_SUFFIXES):
@@ -92,7 +92,7 @@ def _place(path: Path) -> _Place | None:
     speaker = view = emotion = ""
     level = 0
     extra: list[str] = []
-    for part in reversed(path.resolve().parts[:-1]):
+    for part in reversed(path.absolute().parts[:-1]):
         lower, found = part.casefold(), _LEVEL.fullmatch(part)
         if _SPEAKER.fullmatch(part):
             speaker = part.upper()
