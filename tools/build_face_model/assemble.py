@@ -23,13 +23,30 @@ COMPONENTS = 50
 SAMPLES = 1000
 SEED = 1
 PART_NAMES = (
-    "skin", "lips", "neck", "scalp", "mouth_inner", "teeth_upper", "teeth_lower", "gums",
-    "tongue", "eye_left", "eye_right", "eye_socket",
+    "skin",
+    "lips",
+    "neck",
+    "scalp",
+    "mouth_inner",
+    "teeth_upper",
+    "teeth_lower",
+    "gums",
+    "tongue",
+    "eye_left",
+    "eye_right",
+    "eye_socket",
 )
 FACE_WEIGHT, DENSE_WEIGHT, REST_WEIGHT = 1.0, 4.0, 0.08
 """Importance of a vertex in the PCA: face, lips and lids, everything else."""
+EAR_BEHIND_M, EAR_TOP_M = -0.02, 0.05
+"""The ears reach back to this z and up to this y; their folds are no scalp."""
 SCALP_BEHIND_M = 0.012
 """Skin behind this z and above the ears' middle is scalp."""
+VESTIBULE_FROM_M, VESTIBULE_FADE_M, VESTIBULE_PULL_M = -0.020, 0.010, 0.007
+"""The cavity's roof above the gums is drawn back: it would come through the skin beside the nose
+of some people. From this y upwards, fading in over this height."""
+TONGUE_DROP_M = 0.005
+"""The tongue rests this much lower than in the source, where it fills the open mouth."""
 GUMS_REACH_M = 0.03
 """The cavity's wall is followed by the teeth from the lips this far back."""
 WHEELER_PUPIL_DISTANCE_MM = 63.0
@@ -85,7 +102,9 @@ def assemble(data: Path) -> RawModel:
     mean = _Mean(mean.vertices, mean.identity, mean.explained, expression)
     joined = _Joined(mean, layout)
     quads = layout.of(head.quads)
-    joined.start(split_quads(quads, mean.vertices), np.repeat(_mark_scalp(head, mean.vertices, quads), 2))
+    joined.start(
+        split_quads(quads, mean.vertices), np.repeat(_mark_scalp(head, mean.vertices, quads), 2)
+    )
     for side in ("left", "right"):
         ball = eyes.make_eyeball(centres[side], radius, f"eye_{side}")
         joined.add_eyeball(ball, balls[side], centres[side], side)
@@ -104,6 +123,7 @@ def _mark_scalp(
     middle = vertices[quads].mean(axis=1)
     labels = head.labels.copy()
     behind = (middle[:, 2] < SCALP_BEHIND_M) & (middle[:, 1] > 0.0)
+    behind &= (middle[:, 2] < EAR_BEHIND_M) | (middle[:, 1] > EAR_TOP_M)
     far_up = middle[:, 1] > 0.105
     ear = np.abs(middle[:, 0]) > 0.075
     labels[(labels == "skin") & (behind | far_up) & ~ear] = "scalp"
@@ -111,7 +131,11 @@ def _mark_scalp(
 
 
 def _mean_head(
-    data: Path, base: BaseMesh, layout: Layout, head: Head, seam: LipSeam,
+    data: Path,
+    base: BaseMesh,
+    layout: Layout,
+    head: Head,
+    seam: LipSeam,
     lids: dict[str, list[Ring]],
 ) -> _Mean:
     """Sample people, close their lips, align them, reduce them; then go to model space."""
@@ -120,9 +144,7 @@ def _mean_head(
     people = identity.sample_people(start, Macros(data, layout.ids), sliders, SAMPLES, SEED)
     balls = {s: layout.of(np.unique(base.groups[f"helper-{s[0]}-eye"])) for s in lids}
     radius = EYE_RADIUS_SHARE * eyes.fit_sphere(start[balls["left"]])[1]
-    around_eyes = layout.of(
-        np.unique(head.quads[np.isin(head.labels, ("skin", "eye_socket"))])
-    )
+    around_eyes = layout.of(np.unique(head.quads[np.isin(head.labels, ("skin", "eye_socket"))]))
     for k in range(len(people)):
         person = seam.close(people[k].astype(np.float64))
         eyes.widen_inner_corners(person, lids, around_eyes)
@@ -147,6 +169,12 @@ def _mean_head(
     scale = PUPIL_DISTANCE_M / apart
     origin = mean[layout.of(np.unique(base.groups["joint-head"]))].mean(axis=0)
     expression = units.read_units(data, layout)
+    tongue = layout.of(np.unique(base.groups["helper-tongue"]))
+    cavity = layout.of(np.unique(head.quads[head.labels == "mouth_inner"]))
+    height = (mean[cavity, 1] - origin[1]) - VESTIBULE_FROM_M
+    mean[cavity, 2] -= VESTIBULE_PULL_M * np.clip(height / VESTIBULE_FADE_M, 0.0, 1.0)
+    mean[tongue, 1] -= TONGUE_DROP_M
+    expression[units.ARKIT_UNITS.index("tongueOut")][tongue, 1] += TONGUE_DROP_M
     return _Mean((mean - origin) * scale, basis * scale, explained, expression * scale)
 
 
@@ -169,7 +197,9 @@ class _Joined:
         self._labels.append(labels)
 
     def _add(
-        self, part: Part, identity_offsets: NDArray[np.float64],
+        self,
+        part: Part,
+        identity_offsets: NDArray[np.float64],
         expression_offsets: NDArray[np.float64],
     ) -> None:
         self._triangles.append(part.triangles + self._count)
@@ -191,7 +221,11 @@ class _Joined:
         self._add(part, np.repeat(shift, len(part.vertices), axis=1), turned)
 
     def add_teeth(
-        self, arch: teeth.Arch, row: str, seam: LipSeam, mouth: NDArray[np.int64],
+        self,
+        arch: teeth.Arch,
+        row: str,
+        seam: LipSeam,
+        mouth: NDArray[np.int64],
         lower_helper: NDArray[np.int64],
     ) -> None:
         """Teeth stretch with the mouth's cavity over faces; the lower row moves with the jaw."""
@@ -207,8 +241,11 @@ class _Joined:
         self._add(part, shape, moved)
 
     def finish(
-        self, lip_rings: list[Ring], lids: dict[str, list[Ring]],
-        centres: NDArray[np.float64], radius: float,
+        self,
+        lip_rings: list[Ring],
+        lids: dict[str, list[Ring]],
+        centres: NDArray[np.float64],
+        radius: float,
     ) -> RawModel:
         """Join everything and name the contours."""
         vertices = np.concatenate(self._vertices)
@@ -218,8 +255,10 @@ class _Joined:
             [border.lower[:1], lip_rings[-2].lower[1:-1], border.lower[-1:]]
         )
         contours = {
-            "lips_outer_upper": border.upper, "lips_outer_lower": low_border,
-            "lips_inner_upper": seam.upper, "lips_inner_lower": seam.lower,
+            "lips_outer_upper": border.upper,
+            "lips_outer_lower": low_border,
+            "lips_inner_upper": seam.upper,
+            "lips_inner_lower": seam.lower,
         }
         for side in ("left", "right"):
             contours[f"lid_upper_{side}"] = lids[side][1].upper
@@ -243,8 +282,11 @@ class _Joined:
                 for lip in ("upper", "lower")
             },
             lid_margin={
-                f"{lid}_{side}": np.unique(np.concatenate([getattr(r, lid) for r in lids[side][:3]]))
-                for side in ("left", "right") for lid in ("upper", "lower")
+                f"{lid}_{side}": np.unique(
+                    np.concatenate([getattr(r, lid) for r in lids[side][:3]])
+                )
+                for side in ("left", "right")
+                for lid in ("upper", "lower")
             },
         )
 
@@ -280,6 +322,8 @@ def _affine(
 ) -> NDArray[np.float64]:
     """(K, T, 3) offsets of the affine map that explains the source's (K, S, 3) offsets."""
     system = np.c_[source, np.ones(len(source))]
-    solution = np.linalg.lstsq(system, np.moveaxis(offsets, 0, 1).reshape(len(source), -1), rcond=None)[0]
+    solution = np.linalg.lstsq(
+        system, np.moveaxis(offsets, 0, 1).reshape(len(source), -1), rcond=None
+    )[0]
     moved = np.c_[targets, np.ones(len(targets))] @ solution
     return np.moveaxis(moved.reshape(len(targets), len(offsets), 3), 1, 0)

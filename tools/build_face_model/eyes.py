@@ -31,6 +31,8 @@ LOWER_FOLLOWS = (1.0, 1.0, 1.0, 0.95, 0.8, 0.6, 0.4)
 FOLD_SHARE = 0.8
 """Skin above the rings moves as the source has it, but by no more than this share of the margin's
 travel: the source lets the fold hang over the lashes."""
+OPEN_LID_CLEARANCE_M = 0.0006
+"""Lids of neutral faces stay this far outside the eyeball, so that mixtures of them do too."""
 LID_CLEARANCE_M = 0.0002
 """Closed lids stay at least this far outside the eyeball."""
 
@@ -51,7 +53,8 @@ def make_eyeball(centre: NDArray[np.float64], radius: float, label: str) -> Part
         [
             np.arcsin([IRIS_TO_EYE * PUPIL_TO_IRIS, IRIS_TO_EYE * 0.7]),
             [iris],
-            iris + (np.deg2rad(BACK_ANGLE_DEG) - iris) * np.arange(1, WHITE_RINGS + 1) / WHITE_RINGS,
+            iris
+            + (np.deg2rad(BACK_ANGLE_DEG) - iris) * np.arange(1, WHITE_RINGS + 1) / WHITE_RINGS,
         ]
     )
     turn = 2 * np.pi * np.arange(SECTORS) / SECTORS
@@ -128,7 +131,7 @@ def clear_lids(
     for ring in rings[1:]:
         spot = vertices[ring.ids] - centre
         distance = np.linalg.norm(spot, axis=1, keepdims=True)
-        lack = np.maximum(radius + LID_CLEARANCE_M - distance, 0.0)
+        lack = np.maximum(radius + OPEN_LID_CLEARANCE_M - distance, 0.0)
         vertices[ring.ids] += spot / distance * lack
 
 
@@ -168,7 +171,8 @@ def _move(
     shares: tuple[float, ...],
 ) -> None:
     """Let the lid's rings go with the margin's move, column by column, each by its share; the
-    corners stay."""
+    corners stay.
+    """
     at = np.linspace(0, 1, len(move))
     for ring, share in zip(rings, shares, strict=True):
         ids = getattr(ring, lid)

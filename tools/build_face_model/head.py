@@ -143,7 +143,7 @@ def _split(edges: Edges, ring: set[int], vertices: NDArray[np.float64]) -> Ring:
     order = edges.loop(ring, min(ring, key=lambda v: vertices[v, 0]))
     left = int(np.argmax(vertices[order, 0]))
     one = np.array(order[: left + 1])
-    other = np.array([order[0], *order[:left - 1:-1]])
+    other = np.array([order[0], *order[: left - 1 : -1]])
     if vertices[one, 1].mean() < vertices[other, 1].mean():
         one, other = other, one
     return Ring(upper=one, lower=other)

@@ -14,7 +14,11 @@ from .source import read_target
 
 FOLDERS = ("head", "cheek", "chin", "nose", "mouth", "eyes", "eyebrows", "ears", "forehead", "neck")
 OPPOSITES = {
-    "decr": "incr", "down": "up", "in": "out", "backward": "forward", "concave": "convex",
+    "decr": "incr",
+    "down": "up",
+    "in": "out",
+    "backward": "forward",
+    "concave": "convex",
     "compress": "uncompress",
 }
 LEFT_OUT = ("head-trans", "head-age", "neck-trans", "measure-neck-height", "neck-scale-vert")
@@ -25,7 +29,8 @@ facial index (height over width) spreads by 6 %, as it does among people."""
 OTHER_SIGMA = 0.27
 SLIDER_MEANS = {"head-scale-vert": -0.3, "eyebrows-trans": -0.42}
 """Sliders whose mean among people is not 0. MakeHuman's faces are long for their pupils' distance
-(nasion to menton 1.97 of it, people's 1.86: Farkas, "Anthropometry of the Head and Face", 1994) and their brows high."""
+(nasion to menton 1.97 of it, people's 1.86: Farkas, "Anthropometry of the Head and Face", 1994)
+and their brows high."""
 ONE_SIDED_SHARE = 0.7
 """Spread of a slider that has one end only (head-oval, ear-shape-pointed), over that of others."""
 ASYMMETRY = 0.25
@@ -37,7 +42,8 @@ CHILD_SHARE = 0.12
 @dataclass(frozen=True)
 class Slider:
     """One local shape: offsets (N, 3) at +1 and -1 of its left, right or middle target, and the
-    mean and spread of its value among people."""
+    mean and spread of its value among people.
+    """
 
     positive: list[NDArray[np.float32]]
     negative: list[NDArray[np.float32]]

@@ -25,10 +25,12 @@ LIDS = {
 }
 IRISES = {"right": (468, 469, 470, 471, 472), "left": (473, 474, 475, 476, 477)}
 """Centre, then four points on the iris's rim."""
+# fmt: off
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )
+# fmt: on
 """MediaPipe's FACEMESH_FACE_OVAL, clockwise from the forehead's middle as the picture shows it."""
 CONTOUR_MAX_TURN_DEG = 7.0
 """Pictures turned farther do not speak for points on the silhouette."""
@@ -69,7 +71,8 @@ def mirror_pairs(views: list[View]) -> NDArray[np.int64]:
     calm = [f for f, v in zip(features, views, strict=True) if abs(v.yaw_deg) < 6]
     mean = np.mean(calm, axis=0)
     speaking = [
-        f for f, v in zip(features, views, strict=True)
+        f
+        for f, v in zip(features, views, strict=True)
         if abs(v.yaw_deg) < 9 and v.expression[ARKIT_UNITS.index("jawOpen")] > 0.25
     ]
     both = np.concatenate([mean, np.mean(speaking, axis=0)], axis=1)
@@ -137,9 +140,7 @@ class _Solver:
         order = [corners.tolist().index(v) for v in self._model.triangles[other].tolist()]
         return other, weights[order]
 
-    def centred(
-        self, face: int, weights: NDArray[np.float64]
-    ) -> tuple[int, NDArray[np.float64]]:
+    def centred(self, face: int, weights: NDArray[np.float64]) -> tuple[int, NDArray[np.float64]]:
         """The nearest point on the edge that lies in the sagittal plane."""
         corners = self._model.triangles[face]
         middle = self._model.mirror[corners] == corners
@@ -187,11 +188,16 @@ class _Solver:
     def _search(
         self, landmark: int, other: int, faces: NDArray[np.int64], steps: int
     ) -> tuple[int, NDArray[np.float64]]:
-        grid = np.array(
-            [(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]
-        ) / steps
-        use = np.flatnonzero(self._turn < CONTOUR_MAX_TURN_DEG) if landmark in FACE_OVAL else (
-            np.arange(len(self._views))
+        grid = (
+            np.array(
+                [(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]
+            )
+            / steps
+        )
+        use = (
+            np.flatnonzero(self._turn < CONTOUR_MAX_TURN_DEG)
+            if landmark in FACE_OVAL
+            else (np.arange(len(self._views)))
         )
         corners = self._model.triangles[faces]
         cost = self._cost(use, corners, grid, landmark)
@@ -201,7 +207,10 @@ class _Solver:
         return int(faces[face]), grid[point]
 
     def _cost(
-        self, use: NDArray[np.int64], corners: NDArray[np.int64], grid: NDArray[np.float64],
+        self,
+        use: NDArray[np.int64],
+        corners: NDArray[np.int64],
+        grid: NDArray[np.float64],
         landmark: int,
     ) -> NDArray[np.float64]:
         """(F, G) mean capped error of each candidate over the pictures."""
@@ -214,8 +223,12 @@ class _Solver:
 
 
 def _tie_iris(
-    model: RawModel, views: list[View], side: str, points: tuple[int, ...],
-    triangles: NDArray[np.int64], barycentric: NDArray[np.float64],
+    model: RawModel,
+    views: list[View],
+    side: str,
+    points: tuple[int, ...],
+    triangles: NDArray[np.int64],
+    barycentric: NDArray[np.float64],
 ) -> None:
     """The centre is the pupil's; each rim point is the nearest of the iris's four."""
     faces = np.flatnonzero(model.parts == PART_NAMES.index(f"eye_{side}"))
@@ -230,4 +243,3 @@ def _tie_iris(
         face = faces[np.flatnonzero((model.triangles[faces] == vertex).any(axis=1))[0]]
         triangles[point] = face
         barycentric[point] = (model.triangles[face] == vertex).astype(float)
-

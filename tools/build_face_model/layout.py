@@ -53,18 +53,14 @@ class Layout:
 
 def make_layout(base: BaseMesh, head: Head) -> Layout:
     """Track the head's vertices and those of `HELPERS`."""
-    helpers = np.unique(
-        np.concatenate([base.groups[g].ravel() for g in HELPERS])
-    )
+    helpers = np.unique(np.concatenate([base.groups[g].ravel() for g in HELPERS]))
     ids = np.concatenate([head.vertex_ids, np.setdiff1d(helpers, head.vertex_ids)])
     place = np.full(VERTEX_COUNT, -1)
     place[ids] = np.arange(len(ids))
     return Layout(ids, len(head.vertex_ids), place[base.mirror[ids]], place)
 
 
-def split_quads(
-    quads: NDArray[np.int64], vertices: NDArray[np.float64]
-) -> NDArray[np.int64]:
+def split_quads(quads: NDArray[np.int64], vertices: NDArray[np.float64]) -> NDArray[np.int64]:
     """(2Q, 3) triangles of (Q, 4) quads in their order, each cut along its shorter diagonal.
 
     On a symmetric mesh both sides are cut alike.

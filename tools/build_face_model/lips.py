@@ -11,8 +11,9 @@ SEAM_RING = 2
 """The ring on which the lips touch, counted from the mouth cavity's rim."""
 RING_FOLLOWS = (0.0, 1.0, 1.0, 0.7, 0.4, 0.2, 0.08)
 """How far the rings (0 the cavity's rim) go with the seam when it is closed."""
-INNER_GAP_M = 0.0002
-"""Distance that the rings behind the seam keep from it, up or down."""
+BEHIND_SEAM_M = (-0.00015, 0.0004)
+"""How far the first and the second ring behind the seam keep from it on their own lip's side. The
+first ones are pressed together, so that no light falls through the seam."""
 
 
 class LipSeam:
@@ -54,7 +55,10 @@ class LipSeam:
         return vertices[self.upper] - self._up_from_low @ vertices[self.lower]
 
     def _drag(
-        self, values: NDArray[np.float64], lip: str, seam: NDArray[np.int64],
+        self,
+        values: NDArray[np.float64],
+        lip: str,
+        seam: NDArray[np.int64],
         move: NDArray[np.float64],
     ) -> None:
         """Add the seam's move to the lip's rings, column by column, fading outwards."""
@@ -70,11 +74,12 @@ class LipSeam:
         """Keep the rings behind the seam on their own side of it."""
         for lip, sign in (("upper", 1.0), ("lower", -1.0)):
             seam = getattr(self.rings[SEAM_RING], lip)
-            for step, ring in enumerate(reversed(self.rings[:SEAM_RING]), start=1):
+            behind = reversed(self.rings[:SEAM_RING])
+            for gap, ring in zip(BEHIND_SEAM_M, behind, strict=True):
                 ids = getattr(ring, lip)
                 height = np.interp(_arc(len(ids)), _arc(len(seam)), vertices[seam, 1])
                 fade = np.minimum(1.0, 6 * np.minimum(_arc(len(ids)), 1 - _arc(len(ids))))
-                vertices[ids, 1] = height + sign * step * INNER_GAP_M * fade
+                vertices[ids, 1] = height + sign * gap * fade
 
 
 def _arc(count: int) -> NDArray[np.float64]:

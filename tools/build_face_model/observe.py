@@ -13,16 +13,20 @@ from .eyes import IRIS_TO_EYE, PUPIL_TO_IRIS
 from .units import ARKIT_UNITS
 
 IMAGE_PX = 512
-FOCAL_PX = 1100.0
+SIDES = ("left", "right")
 PALETTES = (
     {"skin": (0.90, 0.72, 0.62), "lips": (0.76, 0.42, 0.42), "hair": (0.35, 0.24, 0.16)},
     {"skin": (0.78, 0.58, 0.45), "lips": (0.62, 0.34, 0.32), "hair": (0.12, 0.09, 0.07)},
     {"skin": (0.50, 0.34, 0.26), "lips": (0.46, 0.24, 0.24), "hair": (0.06, 0.05, 0.05)},
 )
 OTHER_COLOURS = {
-    "mouth_inner": (0.30, 0.08, 0.08), "teeth_upper": (0.93, 0.91, 0.85),
-    "teeth_lower": (0.90, 0.88, 0.80), "gums": (0.70, 0.35, 0.36), "tongue": (0.70, 0.33, 0.33),
-    "eye_left": (0.92, 0.92, 0.92), "eye_right": (0.92, 0.92, 0.92),
+    "mouth_inner": (0.30, 0.08, 0.08),
+    "teeth_upper": (0.93, 0.91, 0.85),
+    "teeth_lower": (0.90, 0.88, 0.80),
+    "gums": (0.70, 0.35, 0.36),
+    "tongue": (0.70, 0.33, 0.33),
+    "eye_left": (0.92, 0.92, 0.92),
+    "eye_right": (0.92, 0.92, 0.92),
     "eye_socket": (0.72, 0.45, 0.42),
 }
 IRIS_COLOUR, PUPIL_COLOUR = (0.30, 0.20, 0.12), (0.03, 0.03, 0.03)
@@ -54,6 +58,30 @@ class View:
     picture: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Pose:
+    """Where the camera stands: yaw, pitch and roll of the head, the point of the model space in
+    the picture's middle, the distance, and the focal length over the picture's width.
+    """
+
+    angles_deg: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    look_at_m: tuple[float, float, float] = (0.0, 0.01, 0.0)
+    distance_m: float = 0.85
+    focal: float = 2.15
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A rendering: rgb (H, W, 3) uint8, points_px (V, 2), visible triangle (H, W) and its
+    barycentrics (H, W, 3).
+    """
+
+    rgb: NDArray[np.uint8]
+    points_px: NDArray[np.float64]
+    index: NDArray[np.int32]
+    barycentric: NDArray[np.float64]
+
+
 class Photographer:
     """Renders the model in plausible colours and asks MediaPipe for its landmarks."""
 
@@ -68,42 +96,51 @@ class Photographer:
         lips = np.zeros(len(model.vertices))
         lips[np.unique(model.triangles[model.parts == PART_NAMES.index("lips")])] = 1.0
         self._lips = lips
+        eyes = [model.triangles[model.parts == PART_NAMES.index(f"eye_{s}")] for s in SIDES]
+        self._pupils = [int(triangles.min()) for triangles in eyes]
+
+    def picture(
+        self, vertices: NDArray[np.float64], pose: Pose, size_px: int = IMAGE_PX, palette: int = 0
+    ) -> Picture:
+        """Render (V, 3) vertices in a square picture."""
+        turn = render.rotation(*pose.angles_deg)
+        middle = turn @ np.asarray(pose.look_at_m)
+        translation = np.array([-middle[0], -middle[1], -pose.distance_m])
+        focal_px, half = pose.focal * size_px, size_px / 2
+        points = render.project(vertices, turn, translation, focal_px, (half, half))
+        normals = render.vertex_normals(vertices, self._model.triangles) @ turn.T
+        index, bary, _ = render.rasterise(points, self._triangles, size_px, size_px)
+        rgb = self._paint(index, bary, normals, PALETTES[palette])
+        return Picture(rgb, points[:, :2], index, bary)
 
     def view(
         self,
         shape: NDArray[np.float64],
         expression: NDArray[np.float64],
-        pose_deg: tuple[float, float, float],
-        distance_m: float,
+        pose: Pose,
         palette: int,
     ) -> View | None:
         """Take one picture; None if the landmarker finds no face in it."""
         model = self._model
         vertices = model.vertices + np.tensordot(shape, model.identity, 1)
         vertices = vertices + np.tensordot(expression, model.expression, 1)
-        turn = render.rotation(*pose_deg)
-        middle = turn @ np.array([0.0, 0.01, 0.0])
-        translation = np.array([-middle[0], -middle[1], -distance_m])
-        half = IMAGE_PX / 2
-        points = render.project(vertices, turn, translation, FOCAL_PX, (half, half))
-        normals = render.vertex_normals(vertices, model.triangles) @ turn.T
-        index, bary, _ = render.rasterise(points, self._triangles, IMAGE_PX, IMAGE_PX)
-        picture = self._paint(index, bary, normals, PALETTES[palette])
-        found = self._landmarker.process(picture)
+        taken = self.picture(vertices, pose, palette=palette)
+        found = self._landmarker.process(taken.rgb)
         if not found.multi_face_landmarks:
             return None
         seen = np.array([[p.x, p.y] for p in found.multi_face_landmarks[0].landmark]) * IMAGE_PX
-        shift = np.tensordot(shape, model.identity[:, self._eyeball_tops()], 1)
-        eyes = render.project(model.eye_centres + shift, turn, translation, FOCAL_PX, (half, half))
+        pupils = taken.points_px[self._pupils]
         return View(
-            shape, expression, points[:, :2].astype(np.float32), seen,
-            self._hits(index, bary, seen), pose_deg[0], pose_deg[1],
-            float(np.linalg.norm(eyes[0, :2] - eyes[1, :2])), picture,
+            shape=shape,
+            expression=expression,
+            vertices_px=taken.points_px.astype(np.float32),
+            seen=seen,
+            hits=self._hits(taken.index, taken.barycentric, seen),
+            yaw_deg=pose.angles_deg[0],
+            pitch_deg=pose.angles_deg[1],
+            eye_distance_px=float(np.linalg.norm(pupils[0] - pupils[1])),
+            picture=taken.rgb,
         )
-
-    def _eyeball_tops(self) -> list[int]:
-        parts, triangles = self._model.parts, self._model.triangles
-        return [int(triangles[parts == PART_NAMES.index(f"eye_{s}")].min()) for s in ("left", "right")]
 
     def _hits(
         self, index: NDArray[np.int32], bary: NDArray[np.float64], seen: NDArray[np.float64]
@@ -117,7 +154,10 @@ class Photographer:
         return points
 
     def _paint(
-        self, index: NDArray[np.int32], bary: NDArray[np.float64], normals: NDArray[np.float64],
+        self,
+        index: NDArray[np.int32],
+        bary: NDArray[np.float64],
+        normals: NDArray[np.float64],
         palette: dict[str, tuple[float, float, float]],
     ) -> NDArray[np.uint8]:
         """Colours by part, with brows, irises and soft lips, under two lights."""
@@ -137,7 +177,7 @@ class Photographer:
         colour = colour * (1 - redness) + np.array(palette["lips"]) * redness
         brow = (self._brow(rest) * (part == PART_NAMES.index("skin")))[..., None]
         colour = colour * (1 - 0.8 * brow) + np.array(palette["hair"]) * 0.8 * brow
-        for side, centre in zip(("left", "right"), model.eye_centres, strict=True):
+        for side, centre in zip(SIDES, model.eye_centres, strict=True):
             on_eye = part == PART_NAMES.index(f"eye_{side}")
             away = np.linalg.norm(rest[..., :2] - centre[:2], axis=2) / model.eye_radius
             front = on_eye & (rest[..., 2] > centre[2])
@@ -158,7 +198,9 @@ class Photographer:
         arc = self._model.eye_centres[0, 1] + BROW_ABOVE_EYE_M + rise - fall
         half_height = BROW_HALF_HEIGHT_M * (1 - 0.55 * along)
         inside = np.clip(1.5 - np.abs(rest[..., 1] - arc) / half_height, 0, 1)
-        ends = np.clip((x - BROW_INNER_X_M) / 0.002, 0, 1) * np.clip((BROW_OUTER_X_M - x) / 0.003, 0, 1)
+        ends = np.clip((x - BROW_INNER_X_M) / 0.002, 0, 1) * np.clip(
+            (BROW_OUTER_X_M - x) / 0.003, 0, 1
+        )
         return np.where(rest[..., 2] > 0.04, inside * ends, 0.0)
 
 
@@ -179,8 +221,18 @@ def random_expression(rng: np.random.Generator, kind: str) -> NDArray[np.float64
             put(f"{stem}Right", value)
     if kind == "emotion":
         for stem in rng.choice(
-            ("mouthSmile", "mouthFrown", "browDown", "browOuterUp", "cheekSquint", "noseSneer",
-             "eyeWide", "eyeSquint"), 3, replace=False
+            (
+                "mouthSmile",
+                "mouthFrown",
+                "browDown",
+                "browOuterUp",
+                "cheekSquint",
+                "noseSneer",
+                "eyeWide",
+                "eyeSquint",
+            ),
+            3,
+            replace=False,
         ):
             value = rng.uniform(0.2, 0.9)
             put(f"{stem}Left", value)
@@ -193,9 +245,7 @@ def random_expression(rng: np.random.Generator, kind: str) -> NDArray[np.float64
     return weights
 
 
-def photograph(
-    model: RawModel, count: int, seed: int, turn_deg: float = 18.0
-) -> list[View]:
+def photograph(model: RawModel, count: int, seed: int, turn_deg: float = 18.0) -> list[View]:
     """`count` pictures of random people, faces and small poses, without those not detected."""
     rng = np.random.default_rng(seed)
     photographer = Photographer(model)
@@ -205,8 +255,14 @@ def photograph(
         view = photographer.view(
             rng.normal(0, 0.8, len(model.identity)),
             random_expression(rng, kind),
-            (rng.uniform(-turn_deg, turn_deg), rng.uniform(-0.6, 0.6) * turn_deg, rng.uniform(-6, 6)),
-            rng.uniform(0.75, 1.0),
+            Pose(
+                angles_deg=(
+                    rng.uniform(-turn_deg, turn_deg),
+                    rng.uniform(-0.6, 0.6) * turn_deg,
+                    rng.uniform(-6, 6),
+                ),
+                distance_m=rng.uniform(0.75, 1.0),
+            ),
             int(rng.integers(len(PALETTES))),
         )
         if view is not None:

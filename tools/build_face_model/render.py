@@ -81,28 +81,3 @@ def vertex_normals(
     for k in range(3):
         np.add.at(normals, triangles[:, k], face)
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-
-
-def shade(
-    points: NDArray[np.float64],
-    triangles: NDArray[np.int32],
-    normals: NDArray[np.float64],
-    colours: NDArray[np.float64],
-    size_px: tuple[int, int],
-    background: float = 0.75,
-) -> NDArray[np.uint8]:
-    """An RGB picture (H, W, 3) uint8 with one soft headlight and one key light.
-
-    points: (V, 3) from `project`. normals: (V, 3) in camera axes. colours: (V, 3) in 0..1.
-    size_px: width, height.
-    """
-    width, height = size_px
-    index, bary, _ = rasterise(points, triangles, height, width)
-    corners = triangles[np.maximum(index, 0)]
-    normal = (normals[corners] * bary[..., None]).sum(axis=2)
-    normal /= np.maximum(np.linalg.norm(normal, axis=2, keepdims=True), 1e-9)
-    key = np.array([0.35, 0.55, 0.75])
-    light = 0.3 + 0.25 * np.abs(normal[..., 2]) + 0.5 * np.maximum(normal @ (key / np.linalg.norm(key)), 0)
-    colour = (colours[corners] * bary[..., None]).sum(axis=2) * light[..., None]
-    colour[index < 0] = background
-    return (np.clip(colour, 0, 1) * 255).astype(np.uint8)

@@ -83,7 +83,8 @@ def _read_mirror(path: Path) -> NDArray[np.int64]:
 
 def read_target(path: Path) -> NDArray[np.float64]:
     """One shape target as (19158, 3) offsets in metres; plain text or gzip."""
-    text = gzip.open(path, "rt").read() if path.suffix == ".gz" else path.read_text()
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
     offsets = np.zeros((VERTEX_COUNT, 3))
     for line in text.splitlines():
         fields = line.split()
@@ -108,4 +109,7 @@ def read_face_segments(data: Path, uv: NDArray[np.float64]) -> list[str]:
     centre = uv.mean(axis=1)
     column = np.clip(np.round(centre[:, 0] * width).astype(int), 0, width - 1)
     row = np.clip(np.round((1 - centre[:, 1]) * height).astype(int), 0, height - 1)
-    return [colours.get(tuple(int(c) for c in picture[r, k]), "?") for r, k in zip(row, column, strict=True)]
+    return [
+        colours.get(tuple(int(c) for c in picture[r, k]), "?")
+        for r, k in zip(row, column, strict=True)
+    ]

@@ -106,7 +106,11 @@ def _frame(arch: Arch, distance: float | NDArray[np.float64]) -> tuple[NDArray[n
 
 def _edge_height(arch: Arch, tooth: int) -> float:
     """How far a tooth's biting edge stands back from the row's plane, in mm, towards its gum."""
-    return (0.0, 0.7, 0.1, 0.5, 0.8, 1.0)[tooth] if arch.up > 0 else (0.3, 0.2, 0.0, 0.4, 0.8, 1.0)[tooth]
+    return (
+        (0.0, 0.7, 0.1, 0.5, 0.8, 1.0)[tooth]
+        if arch.up > 0
+        else (0.3, 0.2, 0.0, 0.4, 0.8, 1.0)[tooth]
+    )
 
 
 def _crown(arch: Arch, tooth: int, distance: float) -> NDArray[np.float64]:
@@ -172,9 +176,9 @@ def _gum(arch: Arch) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     distance, papilla = _both_sides(stations, -1.0), _both_sides(shares, 1.0)
     neck, depth = _both_sides(heights, 1.0), _both_sides(depths, 1.0)
     point, _, normal = _frame(arch, distance)
-    edge = neck - 1.8 * papilla**2
+    edge = neck - 1.8 * papilla**4
     profile = (
-        (edge, -0.25 - 0.9 * papilla**2),
+        (edge, -0.25 - 0.9 * papilla**4),
         (edge + 1.0, np.full_like(edge, 0.35)),
         (neck + 2.0, np.full_like(edge, 0.4)),
         (neck + 4.5, np.full_like(edge, -1.2)),
@@ -184,7 +188,8 @@ def _gum(arch: Arch) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     )
     lines = [
         np.stack(
-            [point[:, 0] + out * normal[:, 0], arch.up * y, point[:, 1] + out * normal[:, 1]], axis=1
+            [point[:, 0] + out * normal[:, 0], arch.up * y, point[:, 1] + out * normal[:, 1]],
+            axis=1,
         )
         for y, out in profile
     ]

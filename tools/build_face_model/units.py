@@ -13,9 +13,12 @@ from .layout import Layout
 from .lips import LipSeam
 from .source import read_target
 
+# fmt: off
 ARKIT_UNITS = (
-    *(f"eye{u}Left" for u in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")),
-    *(f"eye{u}Right" for u in ("Blink", "LookDown", "LookIn", "LookOut", "LookUp", "Squint", "Wide")),
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft",
+    "eyeSquintLeft", "eyeWideLeft",
+    "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight",
+    "eyeSquintRight", "eyeWideRight",
     "jawForward", "jawLeft", "jawRight", "jawOpen",
     "mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight",
     "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
@@ -27,12 +30,15 @@ ARKIT_UNITS = (
     "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
     "tongueOut",
 )
+# fmt: on
 """Names in the order of ARKit's ARFaceAnchor.BlendShapeLocation."""
 
+# fmt: off
 SEALED = (
     "mouthSmile", "mouthFrown", "mouthDimple", "mouthPress", "mouthLeft", "mouthRight",
     "mouthPucker", "mouthRoll", "mouthShrug", "mouthStretch", "cheekPuff",
 )
+# fmt: on
 """Beginnings of the units that leave closed lips closed."""
 
 
