@@ -1,8 +1,8 @@
 """Which part of a corpus a clip belongs to (train, val, test), by the rules of a small CSV.
 
 Columns: speaker, emotion, level, last, split. The first row that fits a clip decides. An empty cell
-fits all; `level` is MEAD's 1 to 3; `last` n fits the last n clips of their speaker, view, emotion
-and level, in the order of their numbers.
+fits all; `level` is MEAD's 1 to 3; `last` n fits the last n clip numbers of a speaker, emotion and
+level, whatever the view.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ _HELP = f"Its columns are: {', '.join(COLUMNS)}; see data_manifests/."
 
 
 def _ranks_from_end(clips: Sequence[ClipSource]) -> list[int]:
-    """For each clip, how many of its speaker, view, emotion and level come after it."""
-    groups: defaultdict[tuple[str, str, str, float], list[int]] = defaultdict(list)
-    for index, clip in enumerate(clips):
-        at = clip.labels
-        groups[(at.speaker, at.view, at.emotion, at.intensity)].append(index)
-    ranks = [0] * len(clips)
-    for members in groups.values():
-        members.sort(key=lambda i: clips[i].path.stem)
-        for position, index in enumerate(members):
-            ranks[index] = len(members) - 1 - position
-    return ranks
+    """For each clip, how many numbers of its speaker, emotion and level come after its own."""
+    keys = [(c.labels.speaker, c.labels.emotion, c.labels.intensity) for c in clips]
+    numbers: defaultdict[tuple[str, str, float], set[str]] = defaultdict(set)
+    for key, clip in zip(keys, clips, strict=True):
+        numbers[key].add(clip.path.stem)
+    ranks = {
+        (key, number): rank
+        for key, group in numbers.items()
+        for rank, number in enumerate(sorted(group, reverse=True))
+    }
+    return [ranks[key, clip.path.stem] for key, clip in zip(keys, clips, strict=True)]
 
 
 def _fits(row: Mapping[str, str], clip: ClipSource, rank: int) -> bool:
