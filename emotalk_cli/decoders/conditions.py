@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.decoders.closures import closing_columns
 from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
 from emotalk_cli.decoders.motion import resample
 from emotalk_cli.schema import AudioFeatures
@@ -37,11 +38,13 @@ EMOTION_NAMES = tuple(name for name in EMOTIONS if name != "neutral")
 class Heard:
     """One recording as the decoders hear it: rows at `rate_hz`.
 
-    `speech` (N, C): the encoder's features, then mel bands and loudness; `prosody` (N, 5).
+    `speech` (N, C): the encoder's features, then mel bands and loudness; `prosody` (N, 5);
+    `closing` (N,): posterior of a sound that closes the lips, 0 where the encoder cannot say.
     """
 
     speech: Float
     prosody: Float
+    closing: Float
     rate_hz: float
     encoder: str
 
@@ -60,7 +63,9 @@ def speech_names(features: AudioFeatures) -> tuple[str, ...]:
 def hear(features: AudioFeatures) -> Heard:
     """Audio features -> what the decoders hear, normalised by the recording's own levels."""
     speech = features.speech
+    closing = np.zeros(len(speech), np.float32)
     if features.encoder.partition(":")[0] in POSTERIOR_ENCODERS:
+        closing = speech[:, closing_columns(features.speech_names)].sum(axis=1)
         speech = np.log(np.maximum(speech, 0) + POSTERIOR_FLOOR)
     loud_db = float(np.quantile(features.energy_db, LOUD_QUANTILE))
     loudness = np.clip((features.energy_db - loud_db) / LOUDNESS_SCALE_DB, -3.0, 0.5)
@@ -69,6 +74,7 @@ def hear(features: AudioFeatures) -> Heard:
     return Heard(
         speech=np.concatenate([speech, bands, loudness[:, None]], axis=1).astype(np.float32),
         prosody=_prosody(features, loudness, active),
+        closing=closing,
         rate_hz=features.rate_hz,
         encoder=features.encoder,
     )

@@ -18,11 +18,12 @@ from torch import Tensor
 
 from emotalk_cli.decoders import diffusion, groups
 from emotalk_cli.decoders.checkpoint import Decoder
+from emotalk_cli.decoders.closures import close_lips, closing_strength
 from emotalk_cli.decoders.conditions import Heard, emotion_input, hear, stacked
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
-from emotalk_cli.decoders.spec import check_pair
+from emotalk_cli.decoders.spec import Spec, check_pair
 from emotalk_cli.decoders.windows import normalised_speech
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures
@@ -35,13 +36,17 @@ LIP_STREAM, FACE_STREAM = 1, 2
 
 @dataclass(frozen=True)
 class Draw:
-    """How motion is drawn; None takes what the checkpoint recommends."""
+    """How motion is drawn; None takes what the checkpoint recommends.
+
+    `close_lips`: shut them wherever a p, b or m is heard, whatever the decoder says.
+    """
 
     seed: int = 0
     steps: int | None = None
     speech_guidance: float | None = None
     emotion_guidance: float | None = None
     sampler: str = "dpm"
+    close_lips: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,9 +102,12 @@ def stream_motion(
     _check(lip, emo, features)
     told = _Told(hear(features), emotion_input(emotion_weights), frames)
     if lip.spec.group == "single":
-        for made, _ in _windows(lip, told, draw, FACE_STREAM):
+        whole = _Stream(lip, told, draw, FACE_STREAM)
+        while not whole.done:
+            start = whole.first
+            made, _ = whole.advance(None)
             others, pose = groups.face_of(lip.spec, made)
-            shape = groups.mouth_of_single(lip.spec, made)
+            shape = _closed(groups.mouth_of_single(lip.spec, made), told, start, lip.spec, draw)
             yield Motion(groups.whole_face(lip.spec, shape, others), pose)
         return
     lips = _Stream(lip, told, draw, LIP_STREAM)
@@ -114,17 +122,20 @@ def stream_motion(
             others = np.zeros((length[0], len(lip.spec.other_units)), np.float32)
             pose = np.zeros((length[0], len(POSE_NAMES)), np.float32)
             colour = np.zeros((sum(length), len(lip.spec.lip_units)), np.float32)
+        start = lips.first
         spoken, _ = lips.advance(colour)
+        spoken = _closed(spoken, told, start, lip.spec, draw)
         shape = compose(spoken, colour[: len(spoken)], mouth or lip.spec.mouth)
         yield Motion(groups.whole_face(lip.spec, shape, others), pose)
 
 
-def _windows(
-    decoder: Decoder, told: _Told, draw: Draw, number: int
-) -> Iterator[tuple[Float, Float]]:
-    stream = _Stream(decoder, told, draw, number)
-    while not stream.done:
-        yield stream.advance(None)
+def _closed(mouth: Float, told: _Told, first: int, spec: Spec, draw: Draw) -> Float:
+    """The mouth (T, L) of frames `first` on, shut where the recording has a p, b or m."""
+    if not draw.close_lips:
+        return mouth
+    times = (first + np.arange(len(mouth))) / spec.fps
+    strength = closing_strength(told.heard.closing, told.heard.rate_hz, times)
+    return close_lips(mouth, strength, spec.mouth)
 
 
 class _Stream:
@@ -139,18 +150,18 @@ class _Stream:
         self._noise = torch.zeros(0, len(spec.outputs))
         self._past: Float = np.zeros((0, len(spec.outputs)), np.float32)
         self._past_colour: Float = np.zeros((0, len(spec.lip_units)), np.float32)
-        self._first = 0
+        self.first = 0
 
     @property
     def done(self) -> bool:
         """Whether all frames are made."""
-        return self._first >= self._told.frames
+        return self.first >= self._told.frames
 
     def next_length(self) -> tuple[int, int]:
         """Frames that the next window keeps, and makes beyond them."""
         spec = self._decoder.spec
         new = spec.window - spec.context - spec.lookahead
-        kept = min(new, self._told.frames - self._first)
+        kept = min(new, self._told.frames - self.first)
         return kept, spec.lookahead
 
     def advance(self, colour: Float | None) -> tuple[Float, Float]:
@@ -175,7 +186,7 @@ class _Stream:
         self._past = np.concatenate([self._past, new[:kept]])[-spec.context :]
         if colour is not None:
             self._past_colour = np.concatenate([self._past_colour, colour[:kept]])[-spec.context :]
-        self._first += kept
+        self.first += kept
         natural = new * np.asarray(spec.output_scale) + np.asarray(spec.output_mean)
         result = natural.astype(np.float32)
         return result[:kept], result[kept:]
@@ -192,7 +203,7 @@ class _Stream:
     def _conditions(self, new: int, colour: Float | None) -> Conditions:
         spec, told = self._decoder.spec, self._told
         given = len(self._past)
-        at = np.arange(self._first - given, self._first + new)
+        at = np.arange(self.first - given, self.first + new)
         times = at / spec.fps
         values: dict[str, Float] = {
             "prosody": resample(told.heard.prosody, times * told.heard.rate_hz),
