@@ -16,6 +16,9 @@ TITLES = {
     "single": "Single decoder: speech and emotion to the whole face and the head",
 }
 CORPORA = {
+    "acted": "performances made by `emotalk act`, not recorded: prototypes of the emotions on the "
+    "rhythm of real voices, blinks, gaze and heads by published and measured statistics. No real "
+    "emotional face was seen",
     "grid": "GRID audio-visual corpus (Cooke, Barker, Cunningham, Shao, JASA 2006), CC BY 4.0",
     "mead": "MEAD (Wang et al., ECCV 2020); its terms forbid commercial use",
     "crema_d": "CREMA-D (Cao et al., IEEE Trans. Affective Computing 2014), ODbL 1.0",
