@@ -28,12 +28,12 @@ ZONE_END = 1.9
 """At this multiple of the zone's axes the mesh moves fully."""
 LASH_SHARE = 0.07
 """Skin this near to a margin (over the eye's width) moves with it as a whole."""
-BROW_SHARE = 0.92
+BROW_SHARE = 0.85
 """The skin is stretched up to here on the way from the margin to the brow."""
-MIN_BROW_SHARE = 0.28
+MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
-MAX_OPEN = 1.45
+MAX_OPEN = 1.3
 LOWER_LID_LIMIT = 0.4
 """The lower lid rises at most by this share of the eye's opening."""
 SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
@@ -246,7 +246,7 @@ class _Eye:
         now = np.exp(-np.maximum(upper - self._n, 0.0) / reach)
         before = np.exp(-np.maximum(self._upper - self._n, 0.0) / reach)
         ratio = (1.0 - SHADOW_DEPTH * now) / (1.0 - SHADOW_DEPTH * before)
-        return np.clip(ratio, 0.5, 1.15)
+        return f32(np.clip(ratio, 0.5, 1.15))
 
 
 class _Eyeball:

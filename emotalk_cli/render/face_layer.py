@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.projection import f32
 from emotalk_cli.render.rasteriser import vertex_normals
 from emotalk_cli.render.registration import FACE_OVAL, Registered, part_triangles
 
@@ -119,7 +120,7 @@ def _feather(
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     x = np.clip(xy[:, 0].astype(int), 0, columns - 1)
     y = np.clip(xy[:, 1].astype(int), 0, rows - 1)
-    return np.clip((distance[y, x] - 1.5) / width_px, 0.0, 1.0).astype(np.float32)
+    return f32(np.clip((distance[y, x] - 1.5) / width_px, 0.0, 1.0))
 
 
 def _patch_of(model: FaceGeometry, registered: Registered, faces: Int) -> Int:

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse.linalg import splu
 
-from emotalk_cli.render.projection import Camera
+from emotalk_cli.render.registration import Registered
 
 Float = NDArray[np.float32]
 
@@ -52,37 +52,37 @@ class _Grid:
 
 
 def make_head_layer(
+    registered: Registered,
+    seen: NDArray[np.int64],
+    units: Float,
     *,
-    width_px: int,
-    height_px: int,
+    size_px: tuple[int, int],
     margin_px: int,
-    face_xy: Float,
-    face_points: Float,
-    face_units: Float,
-    rotation: Float,
-    translation: Float,
-    camera: Camera,
     chin_y_m: float,
     matte: Float | None,
 ) -> HeadLayer:
-    """Lay the grid over a picture and let it continue the depth and motion of the face's visible
-    vertices: face_xy (V, 2) px, face_points (V, 3) m in the head's frame, face_units (E, V, 3).
+    """Lay the grid over a picture of size_px (width, height) and `margin_px` around it.
+
+    It continues the depth and the motion of the face's visible vertices `seen` (N,); units:
+    (E, V, 3) m, how the vertices move. matte: (H, W) in 0..1, None if it is not known.
     """
-    grid = _make_grid(width_px, height_px, margin_px)
-    count = len(face_units)
-    flat = face_units.transpose(1, 0, 2).reshape(len(face_xy), -1)
-    values = np.concatenate([face_points[:, 2:], flat], axis=1)
-    inside = np.asarray(LinearNDInterpolator(face_xy, values)(grid.uv), np.float32)
+    grid = _make_grid(*size_px, margin_px)
+    count = len(units)
+    flat = units[:, seen].transpose(1, 0, 2).reshape(len(seen), -1)
+    values = np.concatenate([registered.vertices[seen, 2:], flat], axis=1)
+    inside = LinearNDInterpolator(registered.photo_xy[seen], values)(grid.uv)
+    inside = np.asarray(inside, np.float32)
     known = np.isfinite(inside[:, 0])
-    cell_m = grid.cell_px * float(-translation[2]) / camera.focal_px
+    distance = float(-registered.translation[2])
+    cell_m = grid.cell_px * distance / registered.camera.focal_px
     depth = _continue(inside[:, :1], known, grid, DEPTH_REACH_M / cell_m)[:, 0]
-    units = _continue(inside[:, 1:], known, grid, UNITS_REACH_M / cell_m)
-    units = units.reshape(len(grid.uv), count, 3).transpose(1, 0, 2)
-    points = _on_surface(grid.uv, depth, rotation, translation, camera)
+    moves = _continue(inside[:, 1:], known, grid, UNITS_REACH_M / cell_m)
+    moves = moves.reshape(len(grid.uv), count, 3).transpose(1, 0, 2)
+    points = _on_surface(grid.uv, depth, registered)
     follow = _follow(points, chin_y_m, matte is None)
-    moves = (follow > 1e-3) | (np.abs(units).max(axis=(0, 2)) > 1e-5)
-    triangles = _cells(grid, moves, _person(grid, matte, margin_px))
-    return HeadLayer(points, np.ascontiguousarray(units, np.float32), follow, grid.uv, triangles)
+    mobile = (follow > 1e-3) | (np.abs(moves).max(axis=(0, 2)) > 1e-5)
+    triangles = _cells(grid, mobile, _person(grid, matte, margin_px))
+    return HeadLayer(points, np.ascontiguousarray(moves, np.float32), follow, grid.uv, triangles)
 
 
 def _make_grid(width_px: int, height_px: int, margin_px: int) -> _Grid:
@@ -121,11 +121,10 @@ def _continue(values: Float, known: NDArray[np.bool_], grid: _Grid, reach: float
     return np.asarray(result, np.float32)
 
 
-def _on_surface(
-    uv: Float, depth: Float, rotation: Float, translation: Float, camera: Camera
-) -> Float:
+def _on_surface(uv: Float, depth: Float, registered: Registered) -> Float:
     """The points (G, 3) in the head's frame with the given z that are seen at uv (G, 2)."""
-    ray = camera.unproject(uv, np.ones(len(uv), np.float32))
+    rotation, translation = registered.rotation, registered.translation
+    ray = registered.camera.unproject(uv, np.ones(len(uv), np.float32))
     forward = rotation[:, 2]
     along = (depth + float(forward @ translation)) / np.minimum(ray @ forward, -0.2)
     placed = ray * np.clip(along, 0.05, None)[:, None]

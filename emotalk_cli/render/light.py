@@ -47,4 +47,4 @@ def light_ratio(light: Float, before: Float, after: Float) -> Float:
     floor = 0.15
     old = np.maximum(light[0] + before @ light[1:], floor)
     new = np.maximum(light[0] + after @ light[1:], floor)
-    return np.clip(1.0 + STRENGTH * (new / old - 1.0), LOW, HIGH).astype(np.float32)
+    return f32(np.clip(1.0 + STRENGTH * (new / old - 1.0), LOW, HIGH))

@@ -86,7 +86,7 @@ class MeshRenderer:
         )
         size = (self.width_px, self.height_px)
         small = cv2.resize(self._picture, size, interpolation=cv2.INTER_AREA)
-        return np.clip(small + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(small + 0.5, 0, 255), np.uint8)
 
 
 def _vertex_colours(model: FaceGeometry, neutral: Float) -> Float:

@@ -77,7 +77,7 @@ class Mouth:
         seam = registered.vertices[np.concatenate(edges)]
         points = registered.vertices[self.ids]
         away = np.linalg.norm(points[:, None] - seam[None], axis=2).min(axis=1)
-        return np.clip(1.0 - away / WET_REACH_M, 0.0, 1.0).astype(np.float32)
+        return f32(np.clip(1.0 - away / WET_REACH_M, 0.0, 1.0))
 
     def draw(
         self,
@@ -150,7 +150,7 @@ class Mouth:
         light = np.empty_like(wide)
         light[down:] = wide[:-down]
         light[:down] = 0.0
-        return np.clip(0.5 + 0.75 * light, 0.0, 1.0)
+        return f32(np.clip(0.5 + 0.75 * light, 0.0, 1.0))
 
 
 class SeenMouth:
@@ -204,4 +204,4 @@ class SeenMouth:
 def _slit_light(cover: Float) -> Float:
     """Light (h, w) between the lips: a slit of a pixel or two is dark, whatever lies behind."""
     near = cv2.GaussianBlur(cover, (0, 0), SLIT_PX)
-    return np.clip(2.4 * near - 0.3, SLIT_DARK, 1.0)
+    return f32(np.clip(2.4 * near - 0.3, SLIT_DARK, 1.0))

@@ -86,7 +86,7 @@ def _to_8_bit(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     depth = next((limit for limit in (1.0, 255.0, 65535.0) if top <= limit), max(top, 1.0))
     if depth == 1.0 and values.dtype.kind != "f":
         depth = 255.0
-    return np.clip(np.round(grey * (255.0 / depth)), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.round(grey * (255.0 / depth)), 0, 255), np.uint8)
 
 
 def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:

@@ -89,7 +89,7 @@ class PortraitRenderer:
         ground = background(self._photo, matte) if matte is not None else self._photo
         box = _patch_box(self._face, self.width_px, self.height_px)
         self._texture = make_texture(self._photo, ground, matte, box)
-        self._head = self._make_head(units, landmarks, matte)
+        self._head = self._make_head(units, matte)
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
         self._make_lips(still)
@@ -100,20 +100,16 @@ class PortraitRenderer:
         self._join(units)
         self._light = self._estimate_light()
 
-    def _make_head(self, units: Float, landmarks: Float, matte: Float | None) -> HeadLayer:
+    def _make_head(self, units: Float, matte: Float | None) -> HeadLayer:
         r, face = self._registered, self._face
         seen = np.unique(face.ids[face.feather > 0.0])
         chin = self._model.landmark_triangles[CHIN_LANDMARK]
         return make_head_layer(
-            width_px=self.width_px,
-            height_px=self.height_px,
+            r,
+            seen,
+            units,
+            size_px=(self.width_px, self.height_px),
             margin_px=self._texture.margin_px,
-            face_xy=r.photo_xy[seen],
-            face_points=r.vertices[seen],
-            face_units=units[:, seen],
-            rotation=r.rotation,
-            translation=r.translation,
-            camera=r.camera,
             chin_y_m=float(r.vertices[self._model.triangles[chin], 1].mean()),
             matte=matte,
         )

@@ -57,10 +57,10 @@ class Camera:
         depth = np.maximum(-points[..., 2], MIN_DEPTH_M)
         u = self.centre_x_px + self.focal_px * points[..., 0] / depth
         v = self.centre_y_px - self.focal_px * points[..., 1] / depth
-        return np.stack([u, v], axis=-1).astype(np.float32)
+        return f32(np.stack([u, v], axis=-1))
 
     def unproject(self, xy: Float, depth: Float) -> Float:
         """Positions (..., 2) px at depths (...) m -> (..., 3) m in camera space."""
         x = (xy[..., 0] - self.centre_x_px) * depth / self.focal_px
         y = (self.centre_y_px - xy[..., 1]) * depth / self.focal_px
-        return np.stack([x, y, -depth], axis=-1).astype(np.float32)
+        return f32(np.stack([x, y, -depth], axis=-1))

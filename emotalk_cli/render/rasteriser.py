@@ -8,6 +8,8 @@ pixel, whose centre is (0.5, 0.5).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -24,9 +26,20 @@ _EDGE = -1e-4
 """Barycentric slack: neighbours overlap by a hair, so that no crack shows between them."""
 
 _JIT = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@njit(**_JIT)
+def kernel(function: F) -> F:
+    """Compile a function with numba; the result is kept on disk, so that it is done once."""
+    return cast("F", njit(**_JIT)(function))
+
+
+def part_of_kernel(function: F) -> F:
+    """Compile a function into the kernels that call it."""
+    return cast("F", njit(inline="always", **_JIT)(function))
+
+
+@kernel
 def draw_attributes(
     xy: NDArray[np.float32],
     depth: NDArray[np.float32],
@@ -86,7 +99,7 @@ def draw_attributes(
                 wc += step_c
 
 
-@njit(**_JIT)
+@kernel
 def vertex_normals(
     vertices: NDArray[np.float32], triangles: NDArray[np.int32], out: NDArray[np.float32]
 ) -> None:
@@ -115,8 +128,8 @@ def vertex_normals(
             out[v, k] /= length
 
 
-@njit(inline="always", **_JIT)
-def _cubic(t: float) -> tuple[float, float, float, float]:
+@part_of_kernel
+def _cubic(t: Any) -> tuple[Any, Any, Any, Any]:
     """Catmull-Rom weights of the four samples around a point t in 0..1 past the second."""
     t2 = t * t
     t3 = t2 * t
@@ -128,12 +141,12 @@ def _cubic(t: float) -> tuple[float, float, float, float]:
     )
 
 
-@njit(inline="always", **_JIT)
-def _byte(value: float) -> int:
+@part_of_kernel
+def _byte(value: Any) -> Any:
     return np.uint8(min(max(value + HALF, ZERO), WHITE))
 
 
-@njit(**_JIT)
+@kernel
 def compose(
     far_map: NDArray[np.float32],
     near_map: NDArray[np.float32],
@@ -190,7 +203,7 @@ def compose(
             out[y, x, 2] = _byte(blue * light + through * np.float32(plate[y, x, 2]))
 
 
-@njit(**_JIT)
+@kernel
 def place_points(
     points: NDArray[np.float32],
     follow: NDArray[np.float32],

@@ -23,8 +23,8 @@ class Texture:
     patches, copies of the photo's `box` that may be changed while the photo stays.
 
     pixels: (Ht, Wt, 4) float32 in 0..255. margin_px: where the photo starts. box: (x0, y0, x1,
-    y1) px of the patches in the photo. corners: (3, 2) px, what to add to a photo position to read the photo
-    (row 0) or one of the patches (rows 1, 2).
+    y1) px of the patches in the photo. corners: (3, 2) px, what to add to a photo position to read
+    the photo (row 0) or one of the patches (rows 1, 2).
     """
 
     pixels: Float

@@ -1,0 +1,84 @@
+"""Videos: format, clock, and what is left behind when something goes wrong."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.media import ffmpeg_binary, read_frames
+from emotalk_cli.render.video import VideoWriter
+
+
+def frame_of(level: int, height: int = 48, width: int = 64) -> np.ndarray:
+    return np.full((height, width, 3), level, np.uint8)
+
+
+def describe(path: Path) -> str:
+    command = [ffmpeg_binary(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stderr
+
+
+def make_tone(path: Path, seconds: float) -> Path:
+    source = f"sine=frequency=440:sample_rate=16000:duration={seconds}"
+    command = [ffmpeg_binary(), "-loglevel", "error", "-f", "lavfi", "-i", source, str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [0.7, 3.0])
+def test_sound_and_picture_share_one_clock(tmp_path: Path, seconds: float) -> None:
+    sound = make_tone(tmp_path / "tone.wav", seconds)
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 64, 48, 25.0, sound=sound, frames=50) as writer:
+        for k in range(50):
+            writer.write(frame_of(5 * k))
+    text = describe(path)
+    assert "Duration: 00:00:02.0" in text
+    assert "start: 0.000000" in text
+    assert "h264" in text
+    assert "yuv420p" in text
+    assert "aac" in text
+    assert "Synthetic video" in text
+
+
+def test_frames_come_back_in_order_and_colour(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 64, 48, 25.0) as writer:
+        for level in (20, 120, 220):
+            frame = frame_of(level)
+            writer.write(frame)
+            frame[:] = 0  # the writer must have kept its own copy
+    levels = [float(frame.mean()) for frame in read_frames(path, 25.0)]
+    assert levels == pytest.approx([20, 120, 220], abs=4)
+
+
+def test_nothing_is_left_when_drawing_fails(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), VideoWriter(tmp_path / "o.mp4", 64, 48, 25.0) as writer:
+        writer.write(frame_of(1))
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_broken_sound_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    sound = tmp_path / "sound.wav"
+    sound.write_text("no sound")
+    out = tmp_path / "out"
+    with (
+        pytest.raises(EmotalkError, match="ffmpeg"),
+        VideoWriter(out / "o.mp4", 64, 48, 25.0, sound=sound, frames=200) as writer,
+    ):
+        for _ in range(200):
+            writer.write(frame_of(9))
+    assert list(out.iterdir()) == []
+
+
+def test_odd_sizes_and_wrong_frames_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="even"):
+        VideoWriter(tmp_path / "o.mp4", 63, 48, 25.0)
+    with (
+        pytest.raises(ValueError, match="frame"),
+        VideoWriter(tmp_path / "o.mp4", 64, 48, 25.0) as writer,
+    ):
+        writer.write(frame_of(1, 50, 64))
