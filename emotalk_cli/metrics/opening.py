@@ -167,11 +167,13 @@ OPENING_METRICS: tuple[type[OpeningMetric], ...] = (
 
 def pearson(predicted: NDArray[np.floating[Any]], reference: NDArray[np.floating[Any]]) -> float:
     """Correlation of two curves (N,); 0 for a flat prediction, nan for a flat reference."""
-    if len(reference) < MIN_OVERLAP_FRAMES or reference.std() < FLAT:
+    if len(reference) < MIN_OVERLAP_FRAMES:
         return float("nan")
-    if predicted.std() < FLAT:
-        return 0.0
-    return float(np.corrcoef(predicted, reference)[0, 1])
+    one, other = predicted - predicted.mean(), reference - reference.mean()
+    size = np.sqrt(np.array([one @ one, other @ other]) / len(one))
+    if size[1] < FLAT:
+        return float("nan")
+    return float(one @ other / len(one) / size.prod()) if size[0] >= FLAT else 0.0
 
 
 def best_lag(
