@@ -84,7 +84,7 @@ class Sheets:
         """The first components at -2 and +2."""
         steps = 2 * np.eye(len(self._model.identity_basis), dtype=np.float32)[:count]
         return [
-            self._take(Pose((20, 0, 0)), 220, f"{k} {sign:+d}", sign * step)
+            self._take(Pose((20, 0, 0)), 220, f"{k} {2 * sign:+d}", sign * step)
             for k, step in enumerate(steps)
             for sign in (-1, 1)
         ]

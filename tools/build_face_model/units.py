@@ -36,7 +36,7 @@ ARKIT_UNITS = (
 # fmt: off
 SEALED = (
     "mouthSmile", "mouthFrown", "mouthDimple", "mouthPress", "mouthLeft", "mouthRight",
-    "mouthPucker", "mouthRoll", "mouthShrug", "mouthStretch", "cheekPuff",
+    "mouthPucker", "mouthRoll", "mouthShrug", "mouthStretch", "cheekPuff", "jawForward",
 )
 # fmt: on
 """Beginnings of the units that leave closed lips closed."""
