@@ -15,8 +15,8 @@ Float = NDArray[np.float32]
 CLOSING_PHONES = ("p", "b", "m")
 UNSURE, SURE = 0.15, 0.5
 """Posteriors of the three together: below the first nothing is done, from the second on all."""
-SPREAD_S = (0.0, 0.02, 0.04, 0.06)
-SPREAD = (1.0, 0.9, 0.5, 0.15)
+SPREAD_S = (0.0, 0.02, 0.04)
+SPREAD = (1.0, 0.6, 0.2)
 """How much a moment counts for one so far away: recognisers mark a phone by a short peak only,
 lips take about 60 ms to close and as long to open."""
 LIFTERS = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
