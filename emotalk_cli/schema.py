@@ -186,6 +186,9 @@ class FaceTrack(Record):
         high=1.0,
         optional=True,
     )
+    rest_pose: Float | None = array(
+        "6", "rad, m", "head pose at rest; absent: the middle of the clip", optional=True
+    )
     face_model: str
     face_model_sha256: str
     expression_names: tuple[str, ...]

@@ -99,18 +99,22 @@ def above_rest(expression: Float, neutral: Float, mouth: Mouth) -> Float:
     return above
 
 
-def pose_delta(head_pose: Float, valid: NDArray[np.bool_] | None = None) -> Float:
-    """Head pose (T, 6) -> the same relative to the clip's rest: log(R_t R_rest^T), t - t_rest.
+def pose_delta(
+    head_pose: Float, valid: NDArray[np.bool_] | None = None, rest: Float | None = None
+) -> Float:
+    """Head pose (T, 6) -> the same relative to its rest: log(R_t R_rest^T), t - t_rest.
 
-    The rest is the medoid rotation (nearest to the mean) and the median translation.
+    Without a known `rest` (6,) it is the mean rotation and the median translation of the clip.
     """
     from scipy.spatial.transform import Rotation
 
-    kept = head_pose if valid is None or not valid.any() else head_pose[valid]
-    rest = Rotation.from_rotvec(kept[:, :3]).mean()
-    turned = (Rotation.from_rotvec(head_pose[:, :3]) * rest.inv()).as_rotvec()
-    moved = head_pose[:, 3:] - np.median(kept[:, 3:], axis=0)
-    return np.asarray(np.concatenate([turned, moved], axis=1), np.float32)
+    if rest is None:
+        kept = head_pose if valid is None or not valid.any() else head_pose[valid]
+        middle, place = Rotation.from_rotvec(kept[:, :3]).mean(), np.median(kept[:, 3:], axis=0)
+    else:
+        middle, place = Rotation.from_rotvec(rest[:3]), rest[3:]
+    turned = (Rotation.from_rotvec(head_pose[:, :3]) * middle.inv()).as_rotvec()
+    return np.asarray(np.concatenate([turned, head_pose[:, 3:] - place], axis=1), np.float32)
 
 
 def add_pose(rest: Float, delta: Float) -> Float:

@@ -54,7 +54,7 @@ def take_apart(track: FaceTrack, mouth: Mouth, other_units: Sequence[str], neutr
         articulation=articulation,
         colour=colour,
         others=np.clip(track.expression[:, others] - neutral[others], 0.0, 1.0),
-        head_pose=pose_delta(track.head_pose, track.valid),
+        head_pose=pose_delta(track.head_pose, track.valid, track.rest_pose),
         valid=track.valid,
     )
 

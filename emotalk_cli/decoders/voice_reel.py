@@ -20,9 +20,9 @@ ROW_FIELDS = ("speech", "log_mel", "f0_hz", "voicing", "energy_db")
 MARGIN_S = 0.15
 """Silence left before and after the speech of a recording when it is cut out."""
 QUIET_ROWS = 10
-SHORT_PAUSE_S = (0.0, 0.35)
-LONG_PAUSE_S = (0.5, 2.2)
-LONG_PAUSE_CHANCE = 0.35
+PAUSES_S = ((0.0, 0.35), (0.5, 2.2), (2.5, 7.0))
+PAUSE_CHANCES = (0.62, 0.28, 0.10)
+"""Silences put between recordings: between clauses, between sentences, while somebody listens."""
 TEMPO = (0.85, 1.18)
 """Recordings are sped up or slowed down by this much, with the motion that goes with them."""
 
@@ -68,7 +68,7 @@ def join(
     frames = 0
     for features, motion in pieces:
         rows = np.arange(0, len(features.energy_db) - 1, tempo)
-        pause = LONG_PAUSE_S if rng.random() < LONG_PAUSE_CHANCE else SHORT_PAUSE_S
+        pause = PAUSES_S[int(rng.choice(len(PAUSES_S), p=PAUSE_CHANCES))]
         spoken = _picked(features, rows)
         sounds += [spoken, _silence(features, float(rng.uniform(*pause)), rng)]
         total = sum(len(sound.energy_db) for sound in sounds) / features.rate_hz

@@ -14,6 +14,7 @@ import numpy as np
 from emotalk_cli import __version__, store
 from emotalk_cli.decoders.emotions import (
     EMOTIONS,
+    NEUTRAL,
     EmotionCurve,
     emotion_curve,
     emotion_index,
@@ -22,7 +23,7 @@ from emotalk_cli.decoders.emotions import (
 )
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
+from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, Labels, MadeBy
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.motion import Motion
@@ -146,7 +147,8 @@ def _perform(
     beats = beats_of(reel.features, times_s)
     measured = reel.motion if rng.random() < MEASURED_SHARE else None
     motion = act_face(beats, curve, model.expression_names, rng, measured)
-    labels = Labels(role.clip_id, "acted", f"acted-{speaker}", role.emotion, role.intensity)
+    weights = curve.weights(times_s)
+    labels = Labels(role.clip_id, "acted", f"acted-{speaker}", *_strongest(weights))
     rest = np.array([0, 0, 0, 0, 0, -DISTANCE_M], np.float32)
     track = FaceTrack(
         made_by=made_by,
@@ -156,7 +158,8 @@ def _perform(
         camera=np.array(CAMERA, np.float32),
         residual_px=np.zeros(frames, np.float32),
         valid=np.ones(frames, bool),
-        emotion_weights=curve.weights(times_s),
+        emotion_weights=weights,
+        rest_pose=rest,
         face_model=model.name,
         face_model_sha256=model.sha256,
         expression_names=model.expression_names,
@@ -164,6 +167,16 @@ def _perform(
         labels=labels,
     )
     return track, dataclasses.replace(reel.features, labels=labels)
+
+
+def _strongest(weights: Float) -> tuple[str, float]:
+    """The emotion that a performance is labelled with, and its strength: the most there is."""
+    told = np.delete(np.arange(len(EMOTIONS)), NEUTRAL)
+    total = weights[:, told].sum(axis=0)
+    if not total.any():
+        return EMOTIONS[NEUTRAL], 1.0
+    index = int(told[total.argmax()])
+    return EMOTIONS[index], float(weights[:, index].max())
 
 
 def _steady(role: _Role) -> EmotionCurve:
@@ -245,5 +258,5 @@ def _motion(track: FaceTrack, model: FaceModel, path: Path) -> Motion:
             "Run `emotalk fit-3dmm` on the clips again.",
         )
     at = np.arange(0, len(track.expression) - 1, track.fps / FPS)
-    delta = pose_delta(track.head_pose, track.valid)
+    delta = pose_delta(track.head_pose, track.valid, track.rest_pose)
     return Motion(resample(track.expression, at), resample(delta, at))
