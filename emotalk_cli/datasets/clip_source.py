@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emotalk_cli.schema import Labels
 
+MAX_ID_BYTES = 150  # file names have at most 255, and temporary ones are longer
 EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
@@ -50,9 +52,10 @@ class ClipSource:
 
 
 def safe_id(*parts: str) -> str:
-    """Join parts to a clip id of letters, digits, dot, dash and underscore."""
-    text = "_".join(re.sub(r"[^\w.-]+", "-", part, flags=re.ASCII).strip("-.") for part in parts)
-    return text[:120] or "clip"
+    """Join parts to a clip id of letters (of any script), digits, dot, dash and underscore."""
+    plain = (re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", part)) for part in parts)
+    text = "_".join(part.strip("-.") or "clip" for part in plain)
+    return text.encode()[:MAX_ID_BYTES].decode(errors="ignore")
 
 
 def unique_ids(ids: list[str]) -> list[str]:
