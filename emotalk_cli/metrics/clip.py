@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from emotalk_cli.errors import EmotalkError
 from emotalk_cli.metrics.evaluate import (
     Value,
     Wanted,
@@ -22,7 +23,7 @@ from emotalk_cli.metrics.evaluate import (
 )
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align, project
 from emotalk_cli.metrics.opening import MouthOpening
-from emotalk_cli.metrics.picture import FaceCrops
+from emotalk_cli.metrics.picture import FaceCrops, side_by_side
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.metrics.syncnet import Agreement
@@ -61,12 +62,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The two openings of one clip of one system."""
+    """The two openings of one clip of one system, and a JPEG of frames of two videos."""
 
     system: str
     clip_id: str
     predicted: MouthOpening
     reference: MouthOpening
+    frames_jpeg: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ def score_clip(
     wanted: Wanted,
 ) -> ScoredClip:
     """Measure all samples of one clip; the values of several are averaged."""
+    for side in (*samples, reference):
+        if side.frames == 0:
+            raise EmotalkError(f"A side of {clip_id} has no frame.", "Make it again.")
     measured = [_measure(sample, reference, speech, wanted) for sample in samples]
     mine = _mean([one.predicted for one in measured])
     tracks = [one.track for one in measured if one.track is not None]
@@ -121,7 +126,9 @@ def score_clip(
         if np.isfinite(value.value)
     ]
     notes = [note for sample in samples for note in _notes(clip_id, sample, reference)]
-    return ScoredClip(tuple(rows), Drawn(system, clip_id, *measured[0].curves), tuple(notes))
+    crops, others = samples[0].crops, reference.crops
+    jpeg = side_by_side(crops, others) if crops is not None and others is not None else b""
+    return ScoredClip(tuple(rows), Drawn(system, clip_id, *measured[0].curves, jpeg), tuple(notes))
 
 
 def _measure(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 FINE_PX = 2 * CROP_PX  # MS-SSIM's five scales need more than 160 px
 BATCH_FRAMES = 32
 DATA_RANGE = 255.0
+SHOWN_FRAMES, SHOWN_PX, SHOWN_QUALITY = 6, 104, 82
 MAX_PSNR_DB = 100.0  # of equal pictures, whose PSNR has no bound
 
 
@@ -128,6 +129,19 @@ def warp(
         borderValue=(grey, grey, grey),
     )
     return np.asarray(square, np.uint8)
+
+
+def side_by_side(predicted: FaceCrops, reference: FaceCrops) -> bytes:
+    """Six moments of two videos as one JPEG file: the reference above, the prediction below."""
+    import cv2
+
+    frames = min(len(predicted.valid), len(reference.valid))
+    moments = np.linspace(0, frames - 1, SHOWN_FRAMES).round().astype(int)
+    rows = [np.hstack(list(side.pictures[moments])) for side in (reference, predicted)]
+    size = (SHOWN_FRAMES * SHOWN_PX, 2 * SHOWN_PX)
+    small = cv2.resize(np.vstack(rows), size, interpolation=cv2.INTER_AREA)
+    quality = (cv2.IMWRITE_JPEG_QUALITY, SHOWN_QUALITY)
+    return bytes(cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)[1])
 
 
 def compare_crops(

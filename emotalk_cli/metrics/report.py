@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -89,10 +90,10 @@ def _head(report: Report) -> str:
     facts = [
         ("clips", len(clips)),
         ("minutes", f"{seconds / 60:.1f}"),
-        ("speakers", len(speakers) or "not named"),
-        ("emotions", len(emotions) or "not named"),
+        ("speakers", len(speakers)),
+        ("emotions", len(emotions)),
     ]
-    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts)
+    cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
     return (
         f"<h1>{escape(', '.join(report.systems))} against {escape(report.reference)}</h1>"
         f'<p class="soft">{escape(report.made_with)}</p><dl class="facts">{cells}</dl>'
@@ -216,12 +217,22 @@ def _curves(report: Report) -> str:
         clip = of[row.clip_id]
         label = escape(f"{row.clip_id}, {metric} {_number(row.value)}")
         heading = label if name == row.clip_id else f"{name}: {label}"
-        blocks.append(f"<h3>{heading}</h3>{curves(clip.predicted, clip.reference, label)}")
+        drawing = curves(clip.predicted, clip.reference, label)
+        blocks.append(f"<h3>{heading}</h3>{drawing}{_frames(clip)}")
     return (
         f"<h2>Lip opening</h2><p class='soft'>Height between the inner edges of the lips in {unit}."
         f"<br><span class='key reference'></span>reference<span class='key predicted'></span>"
         f"{escape(system)}</p>{''.join(blocks)}"
     )
+
+
+def _frames(clip: Drawn) -> str:
+    """Frames of both videos, inside the page."""
+    if not clip.frames_jpeg:
+        return ""
+    data = base64.b64encode(clip.frames_jpeg).decode("ascii")
+    about = escape(f"Six frames of {clip.clip_id}: the reference above, {clip.system} below")
+    return f'<img class="frames" alt="{about}" src="data:image/jpeg;base64,{data}">'
 
 
 def _worst(report: Report) -> str:

@@ -40,6 +40,8 @@ svg .grid{stroke:var(--line);fill:none}
 svg .reference,svg .predicted{fill:none;stroke-linejoin:round;vector-effect:non-scaling-stroke}
 svg .reference{stroke:var(--reference);stroke-width:3.2;opacity:.75}
 svg .predicted{stroke:var(--predicted);stroke-width:1.7}
+img.frames{display:block;width:100%;height:auto;border-radius:4px;
+margin:6px 0 14px}
 svg.histogram{width:120px;height:24px;margin-left:auto}
 svg .bars{fill:var(--reference);opacity:.55}
 svg .mean{stroke:var(--predicted);stroke-width:1.6}

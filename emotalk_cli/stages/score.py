@@ -140,9 +140,7 @@ def score(
     )
     scored = [found[key] for job in jobs if (key := (job.system, job.clip_id)) in found]
     if not scored:
-        raise EmotalkError(
-            f"No clip of {folders[0]} could be scored: {failures[0].reason}", "See the messages."
-        )
+        raise EmotalkError(f"None of {len(jobs)} clips could be scored: {failures[0].reason}")
     if syncnet is None and any(kind_of_file(job.pair.predicted[0]) == "video" for job in jobs):
         notes.append(NO_SYNCNET)
     notes += _gathered([note for clip in scored for note in clip.notes])
@@ -278,11 +276,34 @@ def _load(path: Path, other: Path, job: _Job) -> Side:
     if kind is Clip:
         clip = read(path, Clip)
         landmarks = align(clip.landmarks, clip.valid, clip.fps)
-        return Side(clip.labels, len(clip.valid), clip.fps, landmarks=landmarks)
+        shown = clip.frames_jpeg is not None and clip.fps == VIDEO_FPS and _is_shown(other)
+        crops = _clip_crops(clip) if shown else None
+        return Side(clip.labels, len(clip.valid), clip.fps, landmarks=landmarks, crops=crops)
     raise EmotalkError(
         f"{path} holds a {kind.kind} record, which shows no face.",
         "Give FaceTrack records, Clip records or videos.",
     )
+
+
+def _is_shown(path: Path) -> bool:
+    """Whether a file may show pictures."""
+    return kind_of_file(path) == "video" or kind_of(path) is Clip
+
+
+def _clip_crops(clip: Clip) -> FaceCrops:
+    """Aligned crops of the pictures that a Clip record keeps."""
+    import cv2
+
+    x0, y0, side, _ = clip.crop
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        for index, landmarks in enumerate(clip.landmarks):
+            data = np.frombuffer(clip.frame_jpeg(index), np.uint8)
+            picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+            scale = picture.shape[0] / side
+            yield crop_face(np.asarray(picture, np.uint8), (landmarks[:, :2] - [x0, y0]) * scale)
+
+    return FaceCrops(_on_disk(pictures(), FINE_PX), clip.valid)
 
 
 def _watch(path: Path, syncnet: Path | None, other_sound: Path) -> Side:
@@ -348,9 +369,7 @@ def _syncnet(path: Path) -> SyncNet:
 @functools.cache
 def _surface(face_model: str, shape_size: int) -> FaceSurface:
     """The surface of a face model, made once per process."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
     from emotalk_cli.metrics.surface import FaceSurface
+    from emotalk_cli.stages.track_making import load_face_model
 
-    if face_model != "default":
-        raise EmotalkError(f"There is no face model {face_model}.", "Known: default.")
-    return FaceSurface(load_default_face_model(), shape_size)
+    return FaceSurface(load_face_model(face_model), shape_size)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emotalk_cli.errors import EmotalkError
 from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
 from emotalk_cli.metrics.surface import FaceSurface
-from emotalk_cli.metrics.timing import on_same_face, track_at_rate
+from emotalk_cli.metrics.timing import cut_track, on_same_face, track_at_rate
 from emotalk_cli.schema import FaceTrack, Labels
 
 Damage = Callable[[FaceTrack, float], FaceTrack]
@@ -165,3 +166,8 @@ def test_a_still_face_scores_no_correlation(surface: FaceSurface, talking: FaceT
     found = values(scored(replace(talking, expression=rest), talking, surface))
     assert found["lip r"] == 0 and found["lip amplitude"] == pytest.approx(0, abs=1e-6)
     assert "lip lag" not in found
+
+
+def test_an_empty_side_is_refused(surface: FaceSurface, talking: FaceTrack) -> None:
+    with pytest.raises(EmotalkError, match="no frame"):
+        scored(cut_track(talking, 0), talking, surface)

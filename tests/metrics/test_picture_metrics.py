@@ -1,8 +1,11 @@
 """Picture metrics: equal to skimage's, worse with more damage; crops follow the face."""
 
+import io
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from emotalk_cli.metrics import landmarks as lm
 from emotalk_cli.metrics.picture import (
@@ -11,6 +14,7 @@ from emotalk_cli.metrics.picture import (
     PeakSignalToNoise,
     compare_crops,
     crop_face,
+    side_by_side,
 )
 
 torch = pytest.importorskip("torch")
@@ -90,6 +94,18 @@ def test_the_crop_puts_the_eyes_in_their_place(scale: float) -> None:
     bright = np.argwhere(crop[..., 0] > 128) + 0.5
     expected = np.array(lm.TEMPLATE[9][::-1]) * FINE_PX
     np.testing.assert_allclose(bright.mean(0), expected, atol=1.0)
+
+
+def test_frames_stand_side_by_side() -> None:
+    made, real = crops(), crops()
+    made.pictures[:] = 0
+    with Image.open(io.BytesIO(side_by_side(made, real))) as sheet:
+        assert sheet.format == "JPEG"
+        shown = np.asarray(sheet.convert("RGB")).astype(float)
+    assert shown.shape == (208, 624, 3)
+    assert shown[110:].max() < 20 and shown[:100].mean() == pytest.approx(
+        real.pictures.mean(), abs=5
+    )
 
 
 def _halved(picture: NDArray[np.uint8]) -> NDArray[np.float64]:

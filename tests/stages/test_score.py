@@ -1,6 +1,7 @@
 """The stage score on real files of the default face model, small and made here."""
 
 import csv
+import io
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import emotalk_cli
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.media import ffmpeg_binary
+from emotalk_cli.face3d.face_tracking import track_faces
+from emotalk_cli.media import ffmpeg_binary, read_frames
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
 from emotalk_cli.stages.score import score
 
@@ -233,6 +236,34 @@ def test_videos_are_compared_as_pictures(tmp_path: Path) -> None:
     assert "LSE-C" not in worse and any(
         "LSE-C and LSE-D are not available" in n for n in told.notes
     )
+
+
+def test_a_clip_s_own_pictures_are_compared_with_a_video(tmp_path: Path) -> None:
+    clear = film(tmp_path / "clear" / "a.mp4", 0)
+    pictures = list(read_frames(clear / "a.mp4"))
+    landmarks, valid = track_faces(pictures)
+    files = [io.BytesIO() for _ in pictures]
+    for file, picture in zip(files, pictures, strict=True):
+        Image.fromarray(picture[20:220, 10:210]).resize((160, 160)).save(file, "JPEG", quality=95)
+    data = [file.getvalue() for file in files]
+    clip = Clip(
+        made_by=MadeBy("test", "0"),
+        landmarks=landmarks,
+        valid=valid,
+        crop=np.array([10, 20, 200, 200], np.float32),
+        waveform=np.zeros(100, np.float32),
+        frames_jpeg=np.frombuffer(b"".join(data), np.uint8),
+        frame_ends=np.cumsum([len(one) for one in data]),
+        fps=25.0,
+        width_px=pictures[0].shape[1],
+        height_px=pictures[0].shape[0],
+        source="a.mp4",
+        source_sha256="",
+    )
+    score(clear, store.write(clip, tmp_path / "clips" / "a.h5").parent, tmp_path / "out")
+    found = {line["metric"]: float(line["value"]) for line in rows_of(tmp_path / "out")}
+    assert found["F-LMD"] < 1e-3
+    assert 25 < found["PSNR"] < 60 and found["SSIM"] > 0.9  # it was made smaller and back
 
 
 @pytest.mark.parametrize(
