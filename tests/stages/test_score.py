@@ -244,13 +244,13 @@ def test_a_clip_s_own_pictures_are_compared_with_a_video(tmp_path: Path) -> None
     landmarks, valid = track_faces(pictures)
     files = [io.BytesIO() for _ in pictures]
     for file, picture in zip(files, pictures, strict=True):
-        Image.fromarray(picture[20:220, 10:210]).resize((160, 160)).save(file, "JPEG", quality=95)
+        Image.fromarray(picture[4:252, 6:254]).resize((200, 200)).save(file, "JPEG", quality=95)
     data = [file.getvalue() for file in files]
     clip = Clip(
         made_by=MadeBy("test", "0"),
         landmarks=landmarks,
         valid=valid,
-        crop=np.array([10, 20, 200, 200], np.float32),
+        crop=np.array([6, 4, 248, 248], np.float32),
         waveform=np.zeros(100, np.float32),
         frames_jpeg=np.frombuffer(b"".join(data), np.uint8),
         frame_ends=np.cumsum([len(one) for one in data]),
