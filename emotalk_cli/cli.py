@@ -320,6 +320,9 @@ def _score(
     ] = None,
     metrics: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
     face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
+    syncnet: Annotated[
+        Path | None, typer.Option(help="Your syncnet_v2.model, for LSE-C and LSE-D of videos.")
+    ] = None,
     workers: Workers = 1,
     overwrite: Overwrite = False,
 ) -> None:
@@ -336,6 +339,7 @@ def _score(
             audio=audio,
             metrics=_listed(metrics) or None,
             face_model=face_model,
+            syncnet=syncnet,
             workers=workers,
             overwrite=overwrite,
             progress=progress,
