@@ -114,6 +114,7 @@ Table = Mapping[str, str]
 
 SPEECH_ENCODERS: Table = {
     "hama": "emotalk_cli.audio.hama_encoder:HamaEncoder",
+    "hama-hidden": "emotalk_cli.audio.hama_encoder:HamaHiddenEncoder",
     "mel": "emotalk_cli.audio.mel_encoder:MelEncoder",
     "hf": "emotalk_cli.audio.hf_encoder:HfEncoder",
 }

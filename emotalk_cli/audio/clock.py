@@ -52,17 +52,7 @@ def in_blocks(waveform: Float, encode: Callable[[Float], Float], columns: int) -
     """
     out = np.zeros((row_count(len(waveform)), columns), np.float32)
     for first, last in blocks(len(waveform)):
-        encode_block(waveform, encode, first, last, out)
+        start = max(0, first - CONTEXT_ROWS)
+        rows = encode(waveform[start * HOP : (last + CONTEXT_ROWS) * HOP])
+        out[first:last] = rows[first - start : last - start]
     return out
-
-
-def encode_block(
-    waveform: Float, encode: Callable[[Float], Float], first: int, last: int, out: Float
-) -> None:
-    """Fill rows first..last-1 of `out` (N, columns) with what `encode` says about them."""
-    start = max(0, first - CONTEXT_ROWS)
-    stop = (last + CONTEXT_ROWS) * HOP
-    rows = encode(waveform[start * HOP : stop])[first - start : last - start]
-    out[first : first + len(rows)] = rows
-    if len(rows) and len(rows) < last - first:  # an encoder may leave out the last row
-        out[first + len(rows) : last] = rows[-1]

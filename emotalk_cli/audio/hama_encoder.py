@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import HOP, RATE_HZ, blocks, encode_block, row_count
+from emotalk_cli.audio.clock import HOP, RATE_HZ, in_blocks
+from emotalk_cli.audio.hama_network import CHANNELS, Thoughts, think
 from emotalk_cli.errors import EmotalkError
 
 Float = NDArray[np.float32]
 
-MOST_THREADS = 4
+HIDDEN_LAYER = 2  # of 0..3
 # A phone is recognised after it was heard. On synthetic speech with known phone times the rows
 # tell most about what was 30 ms (flite, four voices) and 25 ms (espeak-ng, four voices) before.
 LATENCY = 480  # samples
@@ -84,39 +81,64 @@ class HamaEncoder:
     rate_hz = RATE_HZ
 
     def __init__(self) -> None:
-        """Load the recogniser. It hears blocks side by side; OMP_NUM_THREADS limits how many."""
-        cores = min(MOST_THREADS, os.cpu_count() or 1)
-        limit = os.environ.get("OMP_NUM_THREADS", "")
-        self._threads = min(cores, int(limit)) if limit.isdecimal() and int(limit) else cores
-        try:
-            import hama
-
-            self._model: Any = hama.ASRModel()
-        except (ImportError, OSError, RuntimeError) as error:
-            raise EmotalkError(
-                f"The phone recogniser hama does not load here: {error}.",
-                "Run `pip install 'hama>=1.7,<1.8'`, or choose `--encoder mel`.",
-            ) from error
-        self._fold = _folding(list(self._model.decoder_tokens))
+        self._fold = _folding(_tokens())
 
     def encode(self, waveform: Float) -> Float:
         """Mono 16 kHz waveform (S,) in -1..1 -> posteriors (N, P) float32; row n is n / 50 s."""
-        out = np.zeros((row_count(len(waveform)), len(self.feature_names)), np.float32)
-        with ThreadPoolExecutor(self._threads) as pool:
-            jobs = [
-                pool.submit(encode_block, waveform, self._posteriors, first, last, out)
-                for first, last in blocks(len(waveform))
-            ]
-            for job in jobs:
-                job.result()
-        return out
+        return in_blocks(waveform, self._posteriors, len(self.feature_names))
 
     def _posteriors(self, waveform: Float) -> Float:
-        rows, samples = divmod(LATENCY, HOP)
-        # Half rows are made up for by starting later, whole ones by leaving out the first.
-        heard = np.pad(waveform[samples:], (0, LATENCY))
-        log_probs = self._model.session.run(["log_probs"], {"waveform": heard})[0][0]
-        return np.asarray(np.exp(log_probs[rows:]) @ self._fold, np.float32)
+        return posteriors(on_time(waveform), self._fold)
+
+
+class HamaHiddenEncoder:
+    """The same posteriors, and the network's third layer, which says much more about the moment.
+
+    On unseen synthetic voices a linear map tells 12 classes of phones from one row of the layer in
+    82 % of the rows, from one row of posteriors in 61 %. On unseen GRID clips and CREMA-D, r of
+    lip opening from the layer .89 and .79, from the posteriors (p ** 0.25) .87 and .72.
+    """
+
+    name = "hama-hidden"
+    feature_names = (*PHONE_CLASSES, *(f"hidden_{i}" for i in range(CHANNELS)))
+    rate_hz = RATE_HZ
+
+    def __init__(self) -> None:
+        self._fold = _folding(_tokens())
+
+    def encode(self, waveform: Float) -> Float:
+        """Mono 16 kHz waveform (S,) in -1..1 -> posteriors and layer (N, P); row n is n / 50 s."""
+        return in_blocks(waveform, self._rows, len(self.feature_names))
+
+    def _rows(self, waveform: Float) -> Float:
+        thoughts = on_time(waveform)
+        hidden = thoughts.layers[HIDDEN_LAYER]
+        return np.concatenate([posteriors(thoughts, self._fold), hidden], axis=1)
+
+
+def on_time(waveform: Float) -> Thoughts:
+    """What the network thinks of each moment n / 50 s of a waveform (S,), its lag taken out."""
+    rows, samples = divmod(LATENCY, HOP)
+    # Half rows are made up for by starting later, whole ones by leaving out the first.
+    thoughts = think(np.pad(waveform[samples:], (0, LATENCY)))
+    return Thoughts(thoughts.log_probs[rows:], tuple(layer[rows:] for layer in thoughts.layers))
+
+
+def posteriors(thoughts: Thoughts, fold: Float) -> Float:
+    """Log-probabilities of tokens, summed into classes: (N, P)."""
+    return np.asarray(np.exp(thoughts.log_probs) @ fold, np.float32)
+
+
+def _tokens() -> list[str]:
+    """The recogniser's tokens in the order of its outputs."""
+    try:
+        from hama.vocab import Vocabulary
+    except (ImportError, OSError) as error:
+        raise EmotalkError(
+            f"The phone recogniser hama does not load here: {error}.",
+            "Run `pip install 'hama>=1.7,<1.8'`, or choose `--encoder mel`.",
+        ) from error
+    return [*Vocabulary.load().decoder, "<wb>", "<blank>"]
 
 
 def _folding(tokens: list[str]) -> Float:

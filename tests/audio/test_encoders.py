@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from emotalk_cli.audio.clock import SAMPLE_RATE_HZ, row_count
-from emotalk_cli.audio.hama_encoder import PHONE_CLASSES, HamaEncoder
+from emotalk_cli.audio.hama_encoder import PHONE_CLASSES, HamaEncoder, HamaHiddenEncoder
+from emotalk_cli.audio.hama_network import think
 from emotalk_cli.audio.mel_encoder import MelEncoder, log_mel
 from emotalk_cli.audio.waveform import normalise_level
 from emotalk_cli.errors import EmotalkError
@@ -21,6 +22,29 @@ def test_hama_hears_the_words_of_the_demo(speech: np.ndarray) -> None:
     silence = [encoder.feature_names.index(name) for name in ("blank", "word boundary")]
     spoken = np.delete(rows, silence, axis=1)
     assert len(np.unique(spoken.argmax(axis=1)[spoken.max(axis=1) > 0.8])) > 10
+
+
+def test_network_thinks_as_its_own_engine_does(speech: np.ndarray) -> None:
+    import hama
+
+    sound = normalise_level(speech)[: 4 * SAMPLE_RATE_HZ]
+    feeds = {"waveform": np.ascontiguousarray(sound)}
+    theirs = hama.ASRModel().session.run(["log_probs"], feeds)[0][0]
+    ours = think(sound).log_probs
+    assert ours.shape == theirs.shape
+    assert np.abs(np.exp(ours) - np.exp(theirs)).max() < 0.02
+    assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() > 0.99
+
+
+def test_hidden_encoder_adds_a_layer_to_the_posteriors(speech: np.ndarray) -> None:
+    sound = normalise_level(speech)[: 10 * SAMPLE_RATE_HZ]
+    phones, both = (encoder.encode(sound) for encoder in (HamaEncoder(), HamaHiddenEncoder()))
+    assert both.shape == (len(phones), len(HamaHiddenEncoder.feature_names))
+    assert np.array_equal(both[:, : phones.shape[1]], phones)
+    hidden = both[:, phones.shape[1] :]
+    assert np.isfinite(hidden).all() and 0.1 < hidden.std() < 10
+    neighbours = np.corrcoef(hidden[:-1].ravel(), hidden[1:].ravel())[0, 1]
+    assert neighbours > 0.5  # it glides where posteriors jump
 
 
 def test_hama_keeps_time(speech: np.ndarray) -> None:
