@@ -40,7 +40,7 @@ class Pairing:
         """What people should know of it."""
         sides = ((self.only_reference, f"in {system}"), (self.only_predicted, "in the reference"))
         return [
-            f"{len(names)} clips are missing {where}: {', '.join(names[:SHOWN_MISSING])}"
+            f"Missing {where} ({len(names)}): {', '.join(names[:SHOWN_MISSING])}"
             + (", ..." if len(names) > SHOWN_MISSING else "")
             for names, where in sides
             if names

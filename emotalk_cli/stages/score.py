@@ -205,7 +205,7 @@ def _with_speech(
         return [(pairs[0], next(iter(heard.values())))]
     silent = [pair.clip_id for pair in pairs if pair.clip_id not in heard]
     if silent:
-        notes.append(f"{len(silent)} clips have no speech in {audio.name}: {silent[0]}, ...")
+        notes.append(f"No speech in {audio.name} for {len(silent)} of the clips: {silent[0]}, ...")
     return [(pair, heard.get(pair.clip_id)) for pair in pairs]
 
 

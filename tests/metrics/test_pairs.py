@@ -23,7 +23,7 @@ def test_pairs_by_path_and_lists_what_is_missing(tmp_path: Path) -> None:
     assert [pair.clip_id for pair in found.pairs] == ["M003/a", "M003/b"]
     assert found.only_predicted == ("extra",) and found.only_reference == ("M003/c",)
     notes = "\n".join(found.notes("made"))
-    assert "1 clips are missing in made: M003/c" in notes and "extra" in notes
+    assert "Missing in made (1): M003/c" in notes and "extra" in notes
 
 
 def test_flat_names_find_nested_ones(tmp_path: Path) -> None:

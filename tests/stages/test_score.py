@@ -94,7 +94,7 @@ def test_writes_all_four_files(folders: Path, tmp_path: Path) -> None:
     told = Notes()
     found = score(folders / "near", folders / "reference", tmp_path / "out", progress=told)
     assert found.clips == 3 and not found.failed
-    assert any("missing in near: s/c0" in note for note in told.notes)
+    assert any("Missing in near (1): s/c0" in note for note in told.notes)
     record = store.read(found.scores, Scores)
     lines = list(rows_of(tmp_path / "out"))
     assert len(lines) == len(record.rows)
@@ -209,7 +209,7 @@ def test_speech_is_measured_where_it_is_given(folders: Path, tmp_path: Path) -> 
     heard = [line for line in rows_of(out) if line["metric"] in ("speech r", "beat alignment")]
     assert {line["system"] for line in heard} == {"far", "reference"}
     assert {line["clip_id"] for line in heard} == {"s/c1"}
-    assert any("3 clips have no speech" in note for note in told.notes)
+    assert any("for 3 of the clips: s/c0" in note for note in told.notes)
 
 
 def film(path: Path, blur: int) -> Path:
