@@ -49,7 +49,7 @@ EMOTION_ACTIONS: Mapping[str, Mapping[str, float]] = {
     "fear": {"1": 1.0, "2": 0.45, "4": 0.3, "5": 1.0, "20": 0.75, "26": 0.14, "25": 0.3},
     "happy": {"6": 0.85, "12": 0.85, "25": 0.35},
     "neutral": {},
-    "sad": {"1": 1.0, "4": 0.15, "15": 0.85, "17": 0.5, "11": 0.2, "7": 0.25},
+    "sad": {"1": 1.0, "4": 0.15, "15": 0.72, "17": 0.4, "11": 0.2, "7": 0.25},
     "surprised": {"1": 0.9, "2": 1.0, "5": 1.0, "26": 0.3},
 }
 """Emotion at full strength -> strength 0..1 of its action units; 12R is the subject's right."""
