@@ -22,10 +22,13 @@ from emotalk_cli.render.texture import Texture
 
 Float = NDArray[np.float32]
 
-ZONE_M = (0.017, 0.011)
-"""Half axes of the zone around an eye in which the texture moves and not the mesh."""
-ZONE_END = 1.9
-"""At this multiple of the zone's axes the mesh moves fully."""
+ZONE_M = (0.017, 0.016)
+"""Half width and depth (below an eye) of the zone in which the texture moves, not the mesh."""
+ZONE_END = 1.7
+"""At this multiple of the half width the mesh moves fully."""
+LID_FOLLOWS = 0.25
+"""How much of the brow's motion the upper lid's margin takes part in."""
+MIN_LID_M, MIN_OPENING_M = 0.008, 0.009
 LASH_SHARE = 0.07
 """Skin this near to a margin (over the eye's width) moves with it as a whole."""
 BROW_SHARE = 0.85
@@ -33,9 +36,14 @@ BROW_SHARE = 0.85
 MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
-MAX_OPEN = 1.3
+WIDE_SHARE, MAX_WIDER = 0.6, 0.22
+"""Eyes open wider than in the photo by less than the units say, and not without end."""
 LOWER_LID_LIMIT = 0.4
 """The lower lid rises at most by this share of the eye's opening."""
+WET_RIM_SHARE = 0.05
+MAX_STRETCH = 2.0
+"""A lid stretched more than this in a blink shows plain skin instead, more and more."""
+PLAIN_LID_SHADE = 1.03
 SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
 """Reach (over the eye's width) and strength of the upper lid's shadow on the eyeball."""
 IRIS_EDGE = 0.10
@@ -70,17 +78,50 @@ EYES = (
 
 def quiet_lids(model: FaceGeometry, registered: Registered) -> Float:
     """The units (E, V, 3) m without what they do to the lids, which the texture shows."""
-    units = registered.units.copy()
-    middles = []
+    corners = model.triangles[model.landmark_triangles]
+    weights = model.landmark_barycentric[..., None]
+    points = (registered.vertices[corners] * weights).sum(axis=1)
+    share = np.ones(len(registered.vertices), np.float32)
     for eye in EYES:
-        corners = model.triangles[model.landmark_triangles[[*eye.upper, *eye.lower]]]
-        middles.append(registered.vertices[corners].reshape(-1, 3).mean(axis=0))
-    for middle in middles:
-        away = (registered.vertices[:, :2] - middle[:2]) / f32(ZONE_M)
-        share = np.clip((np.hypot(*away.T) - 1.0) / (ZONE_END - 1.0), 0.0, 1.0)
-        share = np.where(registered.vertices[:, 2] < 0.0, 1.0, share * share * (3.0 - 2.0 * share))
-        units *= share[None, :, None]
-    return np.asarray(units, np.float32)
+        share = np.minimum(share, _free_of_lids(registered.vertices, points, eye))
+    return np.asarray(registered.units * share[None, :, None], np.float32)
+
+
+def _free_of_lids(vertices: Float, points: Float, eye: _Points) -> Float:
+    """How far each vertex (V, 3) m may follow its units beside an eye, (V,) in 0..1.
+
+    points: (478, 3) m. The brow and what is above it are free, the lower lid is held, and between
+    the two the skin is stretched.
+    """
+    lids = points[[*eye.upper, *eye.lower]]
+    middle = lids[:, :2].mean(axis=0)
+    beside = np.abs(vertices[:, 0] - middle[0]) / ZONE_M[0]
+    x, y = vertices[:, 0], vertices[:, 1]
+    low, lid, brow = (_height_at(points[list(ids)], x) for ids in (eye.lower, eye.upper, eye.brow))
+    # Beyond the corners the lids are one; the change must stay gentle there too.
+    middle_y, half = 0.5 * (lid + low), 0.5 * np.maximum(lid - low, MIN_OPENING_M)
+    lid, low = middle_y + half, middle_y - half
+    brow = np.maximum(brow, lid + MIN_LID_M)
+    above = np.where(
+        y < lid,
+        LID_FOLLOWS * np.clip((y - low) / (lid - low), 0.0, 1.0),
+        LID_FOLLOWS + (1.0 - LID_FOLLOWS) * _ease((y - lid) / (brow - lid)),
+    )
+    below = _ease((low - y) / ZONE_M[1])
+    outside = _ease((beside - 1.0) / (ZONE_END - 1.0))
+    free = np.maximum(np.maximum(above, below), outside)
+    return f32(np.where(vertices[:, 2] < 0.0, 1.0, free))
+
+
+def _height_at(line: Float, x: Float) -> Float:
+    """The y of a line of points (N, 3) at x (V,)."""
+    order = np.argsort(line[:, 0])
+    return f32(np.interp(x, line[order, 0], line[order, 1]))
+
+
+def _ease(value: Float) -> Float:
+    t = np.clip(value, 0.0, 1.0)
+    return f32(t * t * (3.0 - 2.0 * t))
 
 
 class Eyes:
@@ -128,7 +169,8 @@ class _Motion:
     def openness(self, expression: Float) -> float:
         """The lids' distance over that in the photo."""
         gap = self._gap + float(expression @ self._gap_units)
-        return float(np.clip(gap / self._gap_still, 0.0, MAX_OPEN))
+        ratio = max(0.0, gap / self._gap_still)
+        return ratio if ratio < 1.0 else 1.0 + min(WIDE_SHARE * (ratio - 1.0), MAX_WIDER)
 
     def low_px(self, expression: Float) -> float:
         """How far the lower lid rises, px."""
@@ -174,6 +216,20 @@ class _Eye:
             self._up,
         )
         self._last = np.zeros(4, np.float32) - 9.0
+        self._tightness, self._plain = self._plain_lid(s)
+
+    def _plain_lid(self, s: Float) -> tuple[float, Float]:
+        """How little lid the photo shows between lashes and brow (0..1), and skin to put there.
+
+        The skin is continued from under the eye.
+        """
+        weight = self._shape / max(float(self._shape.sum()), 1e-3)
+        room = float((weight * (self._ceiling - self._upper)).sum()) - LASH_SHARE * self._width
+        stretch = (room + float(self._gap.max())) / max(room, 1.0)
+        tightness = float(np.clip((stretch - MAX_STRETCH) / MAX_STRETCH, 0.0, 1.0))
+        under = (self._n < self._lower - 0.15 * self._width) & (self._n > self._floor)
+        known = (under & (s > 0.0) & (s < self._width)).astype(np.float32)
+        return tightness, fill_smoothly(self._photo, known + 1e-6) * PLAIN_LID_SHADE
 
     def _set_box(self, upper: Float, texture: Texture) -> None:
         middle = 0.5 * (upper[0] + upper[-1])
@@ -211,15 +267,16 @@ class _Eye:
         self._last = state
         lower = self._lower + low * self._shape
         upper = lower + openness * self._gap
-        skin = self._skin(upper, lower)
+        closed = float(np.clip(1.0 - openness, 0.0, 1.0))
+        skin = self._skin(upper, lower, closed)
         ball = self._ball.draw(shift)
         ball[..., :3] *= self._shadow(upper)[..., None]
-        cover = self._opening(upper, lower, 0.0)
+        cover = self._opening(upper, lower, 0.0) * np.clip(upper - lower, 0.0, 1.0)
         # Where the margin stands as in the photo, nothing may change.
         picture = skin + cover[..., None] * (ball - skin)
         np.clip(picture, 0.0, 255.0, out=self._window)
 
-    def _skin(self, upper: Float, lower: Float) -> Float:
+    def _skin(self, upper: Float, lower: Float, closed: float) -> Float:
         """The photo (h, w, 4) with its lids drawn to the margins."""
         lash = LASH_SHARE * self._width
         rise, sink = upper - self._upper, lower - self._lower
@@ -228,17 +285,21 @@ class _Eye:
         share_up = 1.0 - np.clip(above, 0.0, 1.0)
         share_down = 1.0 - np.clip(below, 0.0, 1.0)
         is_upper = self._n >= 0.5 * (upper + lower)
+        # The wet rim of the lower lid goes out of sight as the eye closes.
+        sink = sink + WET_RIM_SHARE * self._width * closed * self._shape
         move = -np.where(is_upper, rise * share_up, sink * share_down)
-        return np.asarray(
-            cv2.remap(
-                self._photo,
-                (self._x + move * self._up[0]).astype(np.float32),
-                (self._y + move * self._up[1]).astype(np.float32),
-                cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            ),
-            np.float32,
+        skin = cv2.remap(
+            self._photo,
+            (self._x + move * self._up[0]).astype(np.float32),
+            (self._y + move * self._up[1]).astype(np.float32),
+            cv2.INTER_CUBIC,
+            borderMode=cv2.BORDER_REPLICATE,
         )
+        if self._tightness > 0.0:
+            lid = np.clip((self._n - upper - lash) / lash, 0.0, 1.0)
+            lid *= np.clip((self._ceiling - self._n) / lash, 0.0, 1.0) * self._shape
+            skin += (lid * closed * self._tightness)[..., None] * (self._plain - skin)
+        return f32(skin)
 
     def _shadow(self, upper: Float) -> Float:
         """How the upper lid's shadow changes on the eyeball against the photo."""

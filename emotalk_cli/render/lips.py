@@ -22,6 +22,8 @@ SLACK_M = 0.0004
 """How soon the photo's own opening is forgotten when the mouth closes."""
 ROUNDING = 4
 """Passes of smoothing along the lips' edges."""
+SOFT_M = 0.0008
+"""Lips open later than the units say by about this much, where the photo shows them closed."""
 REACH_M = 0.010
 """How far from the lip line the correction of the lips' distance reaches."""
 LINE_SHARE = 0.020
@@ -85,9 +87,10 @@ class LipSeal:
         own = self._own + expression @ self._units
         rest = np.maximum(self._still, 0.0)
         fade = np.clip((np.maximum(own, 0.0) + SLACK_M) / (rest + SLACK_M), 0.0, 1.0)
-        return np.asarray(
-            np.maximum(0.0, np.maximum(own, 0.0) + (self.photo_m - rest) * fade), np.float32
-        )
+        gap = np.maximum(0.0, np.maximum(own, 0.0) + (self.photo_m - rest) * fade)
+        # Lips are soft: a fraction of a millimetre between their bones leaves them closed.
+        soft = SOFT_M * np.maximum(0.0, 1.0 - self.photo_m / SOFT_M)
+        return f32(gap * gap / (gap + soft + 1e-9))
 
     def correct(self, points: Float, expression: Float, gaps: Float) -> None:
         """Move the face layer's points (N, 3) so that the lips stand `gaps` apart."""
