@@ -66,15 +66,19 @@ class MediaInfo:
 
 @functools.cache
 def ffmpeg_binary() -> str:
-    """Path of the system's ffmpeg, else of the one in the package imageio-ffmpeg."""
-    found = shutil.which("ffmpeg")
-    if found:
-        return found
+    """Path of the ffmpeg of the package imageio-ffmpeg, else of the system's.
+
+    The package's comes first: it is the same on every machine and starts four times faster. Its
+    own variable IMAGEIO_FFMPEG_EXE names another one.
+    """
     try:
         import imageio_ffmpeg
 
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except (ImportError, RuntimeError) as error:
+        found = shutil.which("ffmpeg")
+        if found:
+            return found
         raise EmotalkError(
             "There is no ffmpeg on this machine.",
             "Install it: `pip install imageio-ffmpeg`, or your system's ffmpeg package.",
