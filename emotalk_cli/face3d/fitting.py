@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.fitting_basis import FitBasis, basis_of
-from emotalk_cli.face3d.fitting_expression import improve, residuals, start
+from emotalk_cli.face3d.fitting_expression import improve, start
 from emotalk_cli.face3d.fitting_identity import Identity, solve_identity
 from emotalk_cli.face3d.fitting_points import inter_ocular
 from emotalk_cli.face3d.fitting_pose import smooth_pose
 from emotalk_cli.face3d.fitting_prior import expression_prior
-from emotalk_cli.face3d.fitting_problem import Frames, Weights
+from emotalk_cli.face3d.fitting_problem import Frames, Weights, residuals
 from emotalk_cli.schema import FaceTrack, Labels, MadeBy
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = ["REVISION", "Identity", "fit_identity", "fit_photo", "fit_sequence"]
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-REVISION = 1
+REVISION = 2
 """Counts the changes of the fit that change its results."""
 LONG_SIDE_FOCAL = 1.2
 """Usual focal length as a share of the picture's longer side (a phone's or a web camera's)."""
@@ -42,7 +42,10 @@ MEAN_INTER_OCULAR_M = 0.063
 IDENTITY_FRAMES = 96
 PHOTO_CERTAINTY = 0.3
 """One photo cannot tell the landmarker's error from the face's form: its points count less."""
-PHOTO_STATIC_FACTOR = 3.0
+PHOTO_STATIC_FACTOR = 4.0
+PHOTO_CLEAR = 1.0
+IDENTITY_SPARSE_FACTOR = 0.2
+"""What pulls expression to 0 pushes identity towards it: while the person is measured, little."""
 POSE_STEPS = 3
 LAST_STEPS = 1
 WINDOW_FRAMES = 600
@@ -75,7 +78,7 @@ def photo_frames(
     """One picture's landmarks (478, 3) px -> its pose and expression, and the shape (S,)."""
     camera = _camera(landmarks[None], width_px, height_px)
     frames = start(landmarks[None], np.ones(1, bool), camera, basis.neutral, basis)
-    prior = expression_prior(basis.names, static_factor=PHOTO_STATIC_FACTOR)
+    prior = expression_prior(basis.names, static_factor=PHOTO_STATIC_FACTOR, clear=PHOTO_CLEAR)
     shape, _ = solve_identity(frames, basis, Weights(basis, PHOTO_CERTAINTY), prior)
     return frames, shape
 
@@ -97,7 +100,8 @@ def fit_identity(
     camera = _camera(chosen, long_side, long_side)
     camera[1:3] = 0.0
     frames = start(chosen, np.ones(len(chosen), bool), camera, basis.neutral, basis)
-    shape, offset = solve_identity(frames, basis, Weights(basis), expression_prior(basis.names))
+    prior = expression_prior(basis.names, sparse_factor=IDENTITY_SPARSE_FACTOR)
+    shape, offset = solve_identity(frames, basis, Weights(basis), prior)
     return Identity(shape, float(frames.camera[0]), float(long_side), offset)
 
 

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 
 Float = NDArray[np.float32]
 
+NORMAL_RADIUS_M = 0.010
+FOLD_COSINE = 0.2
+"""Points whose own normal looks forward less than this lie in a fold: inside a lip, under a lid."""
+
 
 @dataclass(frozen=True)
 class FitBasis:
     """The 478 landmarks as a linear function of shape and expression, in model space, m.
 
     neutral (478, 3) mean face; identity (S, 478, 3) what one sd adds; deltas (E, 478, 3) what a
-    unit at 1 adds; normals (478, 3) outward; is_contour (478,) bool; names of the E units.
+    unit at 1 adds; normals (478, 3) outward, of the face at large; is_contour (478,) bool; names
+    of the E units.
     """
 
     neutral: Float
@@ -44,13 +49,12 @@ def basis_of(model: FaceModel) -> FitBasis:
     mean_shape = np.zeros(len(model.identity_basis), np.float32)
     neutral, deltas = model.landmark_bases(mean_shape)
     normals = model.at_landmarks(vertex_normals(model.mean_vertices, model.triangles))
-    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
     identity = model.at_landmarks(model.identity_basis)
     return FitBasis(
         neutral=_lips_closed(np.asarray(neutral + landmark_offsets(model), np.float32)),
         identity=_lips_closed(identity),
         deltas=np.asarray(deltas, np.float32),
-        normals=np.asarray(normals, np.float32),
+        normals=_smoothed(normals, neutral),
         is_contour=np.asarray(model.landmark_is_contour, bool),
         names=tuple(model.expression_names),
     )
@@ -68,6 +72,14 @@ def _lips_closed(points: Float) -> Float:
         points[..., upper, :] + points[..., lower, :]
     ) / 2.0
     return closed
+
+
+def _smoothed(normals: Float, points: Float) -> Float:
+    """Unit normals (478, 3) of the face's form around each point, folds of lids and lips aside."""
+    distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    kernel = np.exp(-0.5 * (distance / NORMAL_RADIUS_M) ** 2) * (normals[:, 2] > FOLD_COSINE)
+    mean = kernel @ normals
+    return np.asarray(mean / np.linalg.norm(mean, axis=-1, keepdims=True), np.float32)
 
 
 def vertex_normals(vertices: Float, triangles: NDArray[np.int32]) -> Float:

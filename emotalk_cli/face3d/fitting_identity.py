@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from emotalk_cli.face3d.camera import rotation_matrix
 from emotalk_cli.face3d.fitting_basis import FitBasis
-from emotalk_cli.face3d.fitting_expression import residuals
-from emotalk_cli.face3d.fitting_kernels import solve_boxes
 from emotalk_cli.face3d.fitting_points import POINTS
 from emotalk_cli.face3d.fitting_pose import step_pose
 from emotalk_cli.face3d.fitting_prior import Prior
@@ -26,6 +24,8 @@ from emotalk_cli.face3d.fitting_problem import (
     Normal,
     Weights,
     normal_equations,
+    residuals,
+    update_trust,
 )
 
 Float = NDArray[np.float32]
@@ -41,8 +41,7 @@ MIN_FRAMES_TO_SPLIT = 20
 REST_QUANTILE = 0.1
 FOCAL_SD = 0.15
 """Standard deviation of the log focal length about its first guess."""
-SWEEPS = 10
-TOLERANCE = 1e-4
+SWEEPS = 100
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,7 @@ def solve_identity(
         shape = (shape + shared[:-1]).astype(np.float32)
         log_focal += float(shared[-1])
         frames.camera = np.array([np.exp(log_focal), *frames.camera[1:]], np.float32)
+        update_trust(frames, basis.shaped(shape) + offset, basis.deltas)
         if many:
             offset = _offsets(frames, basis, shape, offset, weights)
     return shape, offset
@@ -115,14 +115,10 @@ def _solve_shared(
     inverse = np.linalg.inv(matrix)
     constant = share * normal.gradient[:, units:].sum(axis=0) + precision * mean
     start = np.einsum("tij,tj->ti", h_ww, frames.expression) + normal.gradient[:, :units]
-    bent = h_ww + prior.added_curvature(h_ww)
-    pull = np.tile(prior.sparsity, (len(frames.expression), 1))
     expression = frames.expression.copy()
-    loose = np.zeros(units, np.float32)
     shared = inverse @ constant
     for _ in range(INNER_ROUNDS):
-        target = (start - h_ws @ shared).astype(np.float32)
-        solve_boxes(bent, target, pull, loose, prior.caps, expression, SWEEPS, TOLERANCE)
+        expression = prior.solve(h_ww, start - h_ws @ shared, expression, SWEEPS)
         if many:
             expression -= np.quantile(expression, REST_QUANTILE, axis=0).astype(np.float32)
             np.maximum(expression, 0.0, out=expression)

@@ -90,7 +90,6 @@ def solve_boxes(
     gradient: Float,
     sparsity: Float,
     smoothness: Float,
-    caps: Int,
     values: Float,
     sweeps: int,
     tolerance: float,
@@ -100,40 +99,32 @@ def solve_boxes(
     Changes `values` (T, E) in place to the minimum within 0..1 of
     sum_t (w_t' hessian_t w_t / 2 - gradient_t' w_t + sparsity_t' w_t)
     + sum_e smoothness_e sum_t (w_te - 2 w_(t+1)e + w_(t+2)e)^2 / 2.
-    hessian (T, E, E), gradient (T, E), sparsity (T, E), smoothness (E,). Unit e stays below unit
-    caps[e], where that is not -1. Stops after `sweeps` or when no value moves by more than
-    `tolerance`.
+    hessian (T, E, E), gradient (T, E), sparsity (T, E), smoothness (E,). Stops after `sweeps`
+    or when no value moves by more than `tolerance`.
     """
     frames, units = values.shape
-    capped = caps >= 0
-    capped_by = np.full(units, -1)
-    capped_by[caps[capped]] = np.flatnonzero(capped)
+    slopes = sparsity - gradient
+    for t in range(frames):
+        for e in range(units):
+            slopes[t] += hessian[t, e] * values[t, e]
     for _ in range(sweeps):
         moved = np.float32(0.0)
         for t in range(frames):
             w = values[t]
             for e in range(units):
-                curvature = hessian[t, e, e]
-                slope = sparsity[t, e] - gradient[t, e]
-                line = hessian[t, e]
-                for k in range(units):
-                    slope += line[k] * w[k]
-                stiffness = smoothness[e]
-                if stiffness > 0.0:
-                    for first in range(max(t - 2, 0), min(t, frames - 3) + 1):
-                        bend = values[first, e] - 2.0 * values[first + 1, e] + values[first + 2, e]
-                        share = np.float32(-2.0 if t == first + 1 else 1.0)
-                        slope += stiffness * share * bend
-                        curvature += stiffness * share * share
+                curvature, slope = hessian[t, e, e], slopes[t, e]
+                for first in range(max(t - 2, 0), min(t, frames - 3) + 1):
+                    bend = values[first, e] - 2.0 * values[first + 1, e] + values[first + 2, e]
+                    share = np.float32(-2.0 if t == first + 1 else 1.0)
+                    slope += smoothness[e] * share * bend
+                    curvature += smoothness[e] * share * share
                 if curvature <= 0.0:
                     continue
-                low, high = np.float32(0.0), np.float32(1.0)
-                if caps[e] >= 0:
-                    high = w[caps[e]]
-                if capped_by[e] >= 0:
-                    low = w[capped_by[e]]
-                value = min(max(w[e] - slope / curvature, low), high)
-                moved = max(moved, abs(value - w[e]))
-                w[e] = value
+                value = min(max(w[e] - slope / curvature, np.float32(0.0)), np.float32(1.0))
+                step = np.float32(value - w[e])
+                if step != 0.0:
+                    w[e] += step
+                    slopes[t] += hessian[t, e] * step
+                    moved = max(moved, abs(step))
         if moved < tolerance:
             break

@@ -62,7 +62,7 @@ def smooth_pose(head_pose: Float, valid: Bool, fps: float) -> Float:
     base = rotation_matrix(head_pose[np.flatnonzero(valid)[0], :3])
     relative = rotation_vector(base.T @ rotation_matrix(head_pose[:, :3]))
     series = np.concatenate([relative, head_pose[:, 3:]], axis=-1).astype(np.float64)
-    trust = np.where(valid, 1.0, 1e-6)
+    trust = np.where(valid, 1.0, 1e-9)
     smoothed = np.empty_like(series)
     for i, share in enumerate(POSE_STIFFNESS):
         bands = share * (fps / 25.0) ** 4 * second_difference_bands(frames)

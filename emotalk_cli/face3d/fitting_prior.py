@@ -13,21 +13,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.face3d.fitting_kernels import solve_boxes
+
 Float = NDArray[np.float32]
+
+TOLERANCE = 2e-4
+"""Change of the most moved unit at which the box-bound solve stops."""
 
 SPARSITY = 1.0
 FREE_SPARSITY = 0.1
+CLEAR = 0.1
+"""Activity at which the pull has halved: what is clearly there is measured as it is."""
 FREE_PARTS = ("look",)
 """Units that people use all the time: gaze is hardly ever exactly straight."""
+RARE_SPARSITY = 3.0
+RARE_PARTS = ("mouthclose", "jawforward", "jawleft", "jawright", "cheekpuff", "tongue")
+"""Units that others can imitate in the landmarks, and that people use less."""
 STATIC_PARTS = (
     "brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll", "dimple",
 )  # fmt: skip
 """Units that look like the shape of a face at rest."""
-STIFFNESS = {"blink": 0.03, "jaw": 0.35, "mouth": 0.35, "lip": 0.35, "tongue": 0.35, "look": 0.35}
+STIFFNESS = {"blink": 0.1, "jaw": 0.4, "mouth": 0.4, "lip": 0.4, "tongue": 0.4, "look": 0.4}
 OTHER_STIFFNESS = 1.0
 """Weight of the second difference in time, as a share of what the landmarks say of the unit, at
-25 frames a second, by the first of these parts in its name: .03 halves motion of 10 Hz (lids),
-.35 of 5.3 Hz (articulation), 1 of 4 Hz."""
+25 frames a second, by the first of these parts in its name: .1 halves motion of 7.3 Hz (lids),
+.4 of 5.1 Hz (articulation), 1 of 4 Hz."""
 EYES_TOGETHER = 100.0
 SIDES_ALIKE = 1.0
 """Curvature of the cost of different gaze of the two eyes, and of different sides of the face."""
@@ -44,8 +54,9 @@ OPPOSED = (
     ("browDown", "browOuterUp"),
     ("mouthPucker", "mouthStretch"),
 )
-CAPPED = {"mouthClose": "jawOpen"}
-"""Units that never exceed another: lips close over an open jaw, or they pass through each other."""
+RIDERS = {"mouthClose": "jawOpen"}
+"""Units that only come together with as much of another: lips close over an open jaw, or they would
+pass through each other."""
 GAZE_ROWS = (
     ("eyeLookOutLeft", "eyeLookInRight", "eyeLookInLeft", "eyeLookOutRight"),
     ("eyeLookUpLeft", "eyeLookUpRight", "eyeLookDownLeft", "eyeLookDownRight"),
@@ -60,31 +71,73 @@ class Prior:
 
     sparsity (E,) pull towards 0; stiffness (E,) share of the unit's curvature that weighs its
     second difference in time; coupling (E, E) curvature; opposition (E, E) share of the
-    geometric mean of two units' curvatures; caps (E,) the unit that each unit stays below, or -1.
+    geometric mean of two units' curvatures; riders (R, 2) units and
+    the ones they never exceed;
+    clear, the activity at which the pull has halved.
     """
 
     sparsity: Float
     stiffness: Float
     coupling: Float
     opposition: Float
-    caps: NDArray[np.int64]
+    riders: tuple[tuple[int, int], ...]
+    clear: float
 
-    def added_curvature(self, hessian: NDArray[np.floating[Any]]) -> Float:
-        """What the prior adds to the data's curvature (T, E, E), (E, E)."""
-        own = np.sqrt(np.median(np.diagonal(hessian, axis1=1, axis2=2), axis=0))
-        return np.asarray(self.coupling + self.opposition * np.outer(own, own), np.float32)
+    def solve(
+        self,
+        hessian: NDArray[np.floating[Any]],
+        target: NDArray[np.floating[Any]],
+        expression: Float,
+        sweeps: int,
+        *,
+        moving: bool = False,
+        valid: NDArray[np.bool_] | None = None,
+    ) -> Float:
+        """Expression (T, E) in 0..1 at the minimum of the data's quadratic and this prior.
+
+        The data say w' hessian w / 2 - target' w, (T, E, E) and (T, E); `expression` (T, E) is
+        where it stands now; `moving` takes the frames as a sequence in time, of which those that
+        are not `valid` (T,) are bridged.
+        """
+        known = np.ones(len(expression), bool) if valid is None else valid
+        own = np.median(np.diagonal(hessian, axis1=1, axis2=2)[known], axis=0)
+        root = np.sqrt(np.maximum(own, 0.0))
+        curved = hessian + self.coupling + self.opposition * np.outer(root, root)
+        # Reweighted l1 (Candes, Wakin and Boyd 2008): weak activity is pulled to 0, strong
+        # activity is left alone.
+        pull = self.sparsity * self.clear / (expression + self.clear) * known[:, None]
+        target, values = target.copy(), expression.copy()
+        for rider, carrier in self.riders:  # the carrier's own share and what it takes along
+            curved[:, :, rider] += curved[:, :, carrier]
+            curved[:, rider] += curved[:, carrier]
+            target[:, rider] += target[:, carrier]
+            pull[:, rider] += pull[:, carrier]
+            values[:, carrier] -= values[:, rider]
+        smoothness = self.stiffness * own if moving else np.zeros(len(own))
+        single = (a.astype(np.float32) for a in (curved, target, pull, smoothness))
+        solve_boxes(*single, values, sweeps, TOLERANCE)
+        for rider, carrier in self.riders:
+            values[:, carrier] = np.minimum(values[:, carrier] + values[:, rider], 1.0)
+        return values
 
 
 def expression_prior(
-    names: tuple[str, ...], *, fps: float = 25.0, static_factor: float = 1.0
+    names: tuple[str, ...],
+    *,
+    fps: float = 25.0,
+    sparse_factor: float = 1.0,
+    static_factor: float = 1.0,
+    clear: float = CLEAR,
 ) -> Prior:
     """Prior of the units with these names, for frames at this rate.
 
-    `static_factor` multiplies the pull to 0 of units that look like the shape of a face at rest.
+    `sparse_factor` multiplies the pull to 0 of all units, `static_factor` that of units that look
+    like the shape of a face at rest; `clear` is the activity at which the pull has halved.
     """
-    sparsity = np.full(len(names), SPARSITY, np.float32)
+    sparsity = np.full(len(names), sparse_factor * SPARSITY, np.float32)
     sparsity[_named(names, STATIC_PARTS)] *= static_factor
-    sparsity[_named(names, FREE_PARTS)] = FREE_SPARSITY
+    sparsity[_named(names, RARE_PARTS)] *= RARE_SPARSITY / SPARSITY
+    sparsity[_named(names, FREE_PARTS)] = sparse_factor * FREE_SPARSITY
     stiffness = np.array([_stiffness(name.lower()) for name in names], np.float32)
     stiffness *= (fps / 25.0) ** 4
     place = {name: i for i, name in enumerate(names)}
@@ -100,11 +153,8 @@ def expression_prior(
             if one + side in place and other + side in place:
                 i, j = place[one + side], place[other + side]
                 opposition[i, j] = opposition[j, i] = OPPOSITION
-    caps = np.full(len(names), -1, np.int64)
-    for low, high in CAPPED.items():
-        if low in place and high in place:
-            caps[place[low]] = place[high]
-    return Prior(sparsity, stiffness, coupling, opposition, caps)
+    riders = tuple((place[a], place[b]) for a, b in RIDERS.items() if a in place and b in place)
+    return Prior(sparsity, stiffness, coupling, opposition, riders, clear)
 
 
 def _stiffness(name: str) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.face3d.camera import rotation_matrix
+from emotalk_cli.face3d.camera import project, rotation_matrix
 from emotalk_cli.face3d.fitting_basis import FitBasis
 from emotalk_cli.face3d.fitting_kernels import projection_rows
 from emotalk_cli.face3d.fitting_points import POINTS, differences, point_weights
@@ -88,11 +88,12 @@ class Weights:
         towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
         cosine = np.einsum("lx,tyx,ty->tl", self.normals, turn, towards)
         ramp = np.clip((cosine - HIDDEN_COSINE) / (SEEN_COSINE - HIDDEN_COSINE), 0.0, 1.0)
-        trust = ramp * ramp * (3.0 - 2.0 * ramp) * frames.trust * frames.valid[:, None]
+        trust = ramp * ramp * (3.0 - 2.0 * ramp) * frames.trust
         single = np.maximum(self.points * trust, MIN_WEIGHT)
         both = trust[:, self.differences].min(axis=-1)
         paired = np.maximum(self.difference_weights * both, MIN_WEIGHT)
-        roots = np.sqrt(np.concatenate([single, paired], axis=-1)) / POINT_ERROR_M
+        known = frames.valid[:, None]
+        roots = np.sqrt(np.concatenate([single, paired], axis=-1)) * known / POINT_ERROR_M
         return np.asarray(roots, np.float32)
 
 
@@ -109,7 +110,6 @@ def normal_equations(
 
     neutral (478, 3) and deltas (E, 478, 3) m give the points; columns (C, 478, 3) m are the
     unknowns besides the pose; the log focal length is added as the last column.
-    Side effect: `frames.trust` is brought up to date with the residuals.
     """
     count, size = len(frames.observed), len(columns) + 1
     directions = np.ascontiguousarray(columns.transpose(1, 2, 0))
@@ -119,14 +119,20 @@ def normal_equations(
         which = slice(start, start + CHUNK_FRAMES)
         rows = _rows(frames.part(which), neutral, deltas, directions, weights, roots[which])
         gram[which] = np.matmul(rows.transpose(0, 2, 1), rows)
-        residual = rows[:, : 2 * POINTS, -1].reshape(-1, POINTS, 2) / roots[which, :POINTS, None]
-        frames.trust[which] = robust_weights(np.einsum("tlx,tlx->tl", residual, residual))
     return _without_pose(gram, free_pose)
 
 
-def robust_weights(squared_m2: Float) -> Float:
-    """Geman and McClure's weights (...) of squared residuals (...) in m^2."""
-    return np.asarray(1.0 / (1.0 + squared_m2 / OUTLIER_M**2) ** 2, np.float32)
+def residuals(frames: Frames, neutral: Float, deltas: Float) -> Float:
+    """What the fit leaves, observed minus projected (T, 478, 2) px."""
+    points = neutral + np.tensordot(frames.expression, deltas, 1)
+    return frames.observed - project(points, frames.head_pose, frames.camera)
+
+
+def update_trust(frames: Frames, neutral: Float, deltas: Float) -> None:
+    """Weigh every landmark by what the fit leaves there, as Geman and McClure do, in place."""
+    left_px = residuals(frames, neutral, deltas)
+    left_m2 = (left_px**2).sum(axis=-1) * (frames.head_pose[:, 5:] / frames.camera[0]) ** 2
+    frames.trust = np.asarray(1.0 / (1.0 + left_m2 / OUTLIER_M**2) ** 2, np.float32)
 
 
 def _rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,10 +85,16 @@ def fit_3dmm(
     if source.is_dir():
         batch.write_failures(failures, out, shard)
     if failures and not done:
-        raise EmotalkError(failures[0].reason, f"None of {len(jobs)} could be fitted.")
+        raise EmotalkError(_main_reason(failures), f"None of {len(jobs)} could be fitted.")
     made = sum(value.made for value in done)
     tracks = tuple(sorted(value.track for value in done))
     return Fitted(tracks, made, len(done) - made, tuple(failures))
+
+
+def _main_reason(failures: Sequence[batch.Failure]) -> str:
+    """The reason that most clips have in common."""
+    counts = Counter(f.reason.replace(f.clip, "") for f in failures)
+    return max(failures, key=lambda f: counts[f.reason.replace(f.clip, "")]).reason
 
 
 def _jobs(
