@@ -7,6 +7,7 @@ import pytest
 
 from emotalk_cli import store
 from emotalk_cli.decoders.emotions import EMOTIONS, emotion_curve
+from emotalk_cli.decoders.motion import pose_delta
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.schema import AudioFeatures, FaceTrack
 from emotalk_cli.stages.act import act
@@ -52,6 +53,13 @@ def test_labels_and_weights_agree(acted: Path) -> None:
     assert changing is not None
     assert changing[:, EMOTIONS.index("sad")].max() > 0.1
     assert np.ptp(changing, axis=0).max() > 0.1
+
+
+def test_the_posture_of_an_emotion_is_kept(acted: Path) -> None:
+    track = store.read(acted / "tracks" / "sad_3_000.h5", FaceTrack)
+    delta = pose_delta(track.head_pose, track.valid, track.rest_pose)
+    assert delta[:, 0].mean() > np.radians(3)
+    assert abs(pose_delta(track.head_pose, track.valid)[:, 0].mean()) < np.radians(1)
 
 
 def test_the_same_seed_makes_the_same_corpus(voices: Path, acted: Path, tmp_path: Path) -> None:
