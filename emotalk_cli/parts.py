@@ -101,9 +101,20 @@ class Renderer(Protocol):
 class Metric(Protocol):
     """Compares one predicted track with one reference track."""
 
-    name: str
-    unit: str
-    better: str
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """Unit of its value, empty where it has none."""
+        ...
+
+    @property
+    def better(self) -> str:
+        """Either "lower" or "higher"; empty where neither is better."""
+        ...
 
     def __call__(self, predicted: FaceTrack, reference: FaceTrack) -> float:
         """Value of the metric for one pair of tracks."""

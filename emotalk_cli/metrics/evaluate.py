@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from emotalk_cli.metrics.base import Described, TrackMetric
+from emotalk_cli.metrics.base import Described
 from emotalk_cli.metrics.geometry import TRACK_METRICS, ExpressionError, group_of
 from emotalk_cli.metrics.landmarks import LANDMARK_METRICS, AlignedLandmarks
 from emotalk_cli.metrics.motion import MOTION_METRICS, Diversity
@@ -14,6 +14,7 @@ from emotalk_cli.metrics.picture import PICTURE_METRICS, FaceCrops, compare_crop
 from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.metrics.syncnet import SYNC_METRICS, Agreement
+from emotalk_cli.parts import Metric
 from emotalk_cli.schema import AudioFeatures, FaceTrack
 
 Wanted = Callable[[str], bool]
@@ -47,7 +48,7 @@ def compare_tracks(
 ) -> list[Value]:
     """Surface, coefficients and head pose of two tracks of one length, rate and shape."""
     groups = dict.fromkeys(group_of(name) for name in reference.expression_names)
-    errors: list[TrackMetric | ExpressionError] = [ExpressionError(group) for group in groups]
+    errors: list[Metric] = [ExpressionError(group) for group in groups]
     metrics = [*(m(surface) for m in TRACK_METRICS), *errors]
     return [_value(m, m(predicted, reference)) for m in metrics if wanted(m.name)]
 
@@ -114,5 +115,5 @@ def metric_class(name: str) -> type[Described]:
     return METRICS.get(name, ExpressionError)
 
 
-def _value(metric: Described | type[Described], value: float) -> Value:
+def _value(metric: Metric | Described | type[Described], value: float) -> Value:
     return Value(metric.name, value, metric.unit, metric.better)
