@@ -10,7 +10,7 @@ from emotalk_cli.errors import EmotalkError
 
 COLUMNS = (
     "step", "loss", "coefficients", "velocity", "landmarks", "gap", "learning_rate",
-    "validation", "opening_r", "seconds",
+    "validation", "opening_r", "opening_ratio", "lve_mm2", "seconds",
 )  # fmt: skip
 
 

@@ -47,6 +47,12 @@ class MotionLoss:
         """Normalised motion (B, T, D) -> inner-lip gap (B, T, 1) in mm."""
         return self._mean_gap_mm + (x[..., : self._lips] @ self._opening_mm)[..., None]
 
+    def largest_lip_error_mm2(self, error: Tensor) -> Tensor:
+        """Normalised error (B, T, D) -> largest squared error of a lip landmark (B, T), mm^2."""
+        moved = error[..., : self._lips] @ self._basis_mm
+        squares = (moved**2).reshape(*moved.shape[:-1], -1, 3).sum(-1)
+        return squares.amax(-1)
+
     def terms(self, predicted: Tensor, true: Tensor, mask: Tensor) -> dict[str, Tensor]:
         """Each term as a sum over the masked frames (B, T, 1), already weighted."""
         w = self._weights

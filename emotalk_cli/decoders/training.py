@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,11 +26,12 @@ from emotalk_cli.decoders.checkpoint import (
     write_text,
 )
 from emotalk_cli.decoders.config import TrainConfig
-from emotalk_cli.decoders.denoiser import Conditions, Denoiser, build
+from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.journal import Journal
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.spec import Spec
-from emotalk_cli.decoders.windows import Batch, Windows
+from emotalk_cli.decoders.validation import validate
+from emotalk_cli.decoders.windows import Batch, Windows, mix, moved
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress
 
@@ -39,10 +39,6 @@ LAST = "last"
 STATE = "state.safetensors"
 STATE_JSON = "state.json"
 METRICS = "metrics.csv"
-VALIDATION_BATCH = 32
-VALIDATION_SEED = 1
-VALIDATION_LEVELS = 4
-"""Each validation window is scored at so many evenly spread noise levels."""
 
 
 @dataclass
@@ -124,10 +120,10 @@ class Trainer:
         batch, offset = self._my_batch(step)
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate(step)
-        generator = torch.Generator().manual_seed(_mix(self.seed, step))
+        generator = torch.Generator().manual_seed(mix(self.seed, step))
         noise, timestep = self._noise(batch, offset, generator)
-        torch.manual_seed(_mix(self.seed, step, self._accelerator.process_index))
-        batch = _moved(batch, self._accelerator.device)
+        torch.manual_seed(mix(self.seed, step, self._accelerator.process_index))
+        batch = moved(batch, self._accelerator.device)
         self._model.train()
         terms = self._terms(self._model, batch, noise, timestep)
         frames = self._accelerator.reduce(batch.mask.sum(), "mean")
@@ -208,9 +204,7 @@ class Trainer:
 
     def _validate_and_save(self, before: dict[str, float]) -> dict[str, float]:
         """Score the averaged weights on held-out windows; keep the best and the last."""
-        figures = validate(
-            self._ema, self._validation, self._loss, self.spec, self._alphas, self.config
-        )
+        figures = validate(self._ema, self._validation, self._loss, self.spec, self._alphas)
         better = figures["validation"] < self._state.best
         if better:
             self._state.best, self._state.since_best = figures["validation"], 0
@@ -258,71 +252,3 @@ class Trainer:
     def _summary(self, row: Mapping[str, float], figures: Mapping[str, float]) -> str:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         return f"Step {self._state.step}: loss {row['loss']:.4g}; {shown}"
-
-
-@torch.no_grad()
-def validate(
-    model: Denoiser,
-    windows: Windows,
-    loss: MotionLoss,
-    spec: Spec,
-    alphas: Tensor,
-    config: TrainConfig,
-) -> dict[str, float]:
-    """Loss over held-out windows at fixed noise; for lips also r of their opening when sampled."""
-    device = next(model.parameters()).device
-    total = frames = 0.0
-    correlations: list[float] = []
-    for first in range(0, len(windows), VALIDATION_BATCH):
-        plan = windows.whole(first, VALIDATION_BATCH)
-        batch = _moved(windows.cut(plan, windows.frames(plan), (VALIDATION_SEED, first)), device)
-        generator = torch.Generator().manual_seed(_mix(VALIDATION_SEED, first))
-        noise = torch.randn(batch.x0.shape, generator=generator).to(device)
-        for level in range(VALIDATION_LEVELS):
-            timestep = (level * 2 + 1) * diffusion.TIMESTEPS // (2 * VALIDATION_LEVELS)
-            moment = torch.full((len(noise),), timestep, device=device)
-            if config.mode == "regression":
-                moment, x = torch.full_like(moment, diffusion.TIMESTEPS - 1), noise * 0
-            else:
-                x = diffusion.add_noise(batch.x0, noise, moment, alphas)
-            terms = loss.terms(model(x, moment, batch.conditions), batch.x0, batch.mask)
-            total += float(torch.stack(list(terms.values())).sum())
-            frames += float(batch.mask.sum())
-        if spec.group != "emo":
-            correlations += _opening_r(model, batch, noise, loss, spec)
-    figures = {"validation": total / max(frames, 1.0)}
-    if correlations:
-        figures["opening_r"] = float(np.mean(correlations))
-    return figures
-
-
-def _opening_r(
-    model: Denoiser, batch: Batch, noise: Tensor, loss: MotionLoss, spec: Spec
-) -> list[float]:
-    """Pearson r of the lip opening of each sampled window with the true one."""
-    made = diffusion.sample(
-        model, batch.conditions, noise, mode=spec.mode, steps=spec.steps,
-        speech_guidance=1.0, emotion_guidance=1.0,
-    )  # fmt: skip
-    pairs = zip(loss.gap_mm(made), loss.gap_mm(batch.x0), batch.mask, strict=True)
-    found = []
-    for ours, true, mask in pairs:
-        kept = mask[:, 0] > 0
-        both = torch.stack([ours[kept, 0], true[kept, 0]])
-        if both.shape[1] > 2 and bool((both.std(dim=1) > 1e-6).all()):
-            found.append(float(torch.corrcoef(both)[0, 1]))
-    return found
-
-
-def _moved(batch: Batch, device: torch.device) -> Batch:
-    told = batch.conditions
-    conditions = Conditions(
-        {name: value.to(device) for name, value in told.values.items()},
-        told.past.to(device), told.known.to(device), told.keep.to(device),
-    )  # fmt: skip
-    return Batch(batch.x0.to(device), conditions, batch.mask.to(device))
-
-
-def _mix(*numbers: int) -> int:
-    """One 63-bit seed of several numbers."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1

@@ -173,3 +173,18 @@ class Windows:
             sparse = level * (rng.random(colour.shape[1]) < 0.3)
             colour = np.clip(colour + sparse.astype(np.float32), 0, 1)
         return colour
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on another device."""
+    told = batch.conditions
+    conditions = Conditions(
+        {name: value.to(device) for name, value in told.values.items()},
+        told.past.to(device), told.known.to(device), told.keep.to(device),
+    )  # fmt: skip
+    return Batch(batch.x0.to(device), conditions, batch.mask.to(device))
+
+
+def mix(*numbers: int) -> int:
+    """One 63-bit seed of several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]) >> 1

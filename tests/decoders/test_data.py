@@ -103,7 +103,7 @@ def test_sound_and_motion_stay_together_at_any_speed(
     posterior = (told[..., 0] + told[..., told.shape[-1] // 2]) / 2
     mask = batch.mask[..., 0].numpy() > 0
     for b in range(len(jaw)):
-        assert np.corrcoef(jaw[b][mask[b]], posterior[b][mask[b]])[0, 1] > 0.8
+        assert np.corrcoef(jaw[b][mask[b]], posterior[b][mask[b]])[0, 1] > 0.7
 
 
 def test_lost_frames_do_not_count(learned: Learned, small_config: TrainConfig) -> None:
