@@ -25,13 +25,13 @@ def voices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def acted(voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return act(voices, tmp_path_factory.mktemp("acted"), levels=(1, 3), takes=1)
+    return act(voices, tmp_path_factory.mktemp("acted"), levels=(3,), takes=1)
 
 
 def test_every_track_has_its_sound(acted: Path) -> None:
     tracks = {path.name for path in (acted / "tracks").iterdir()}
     assert tracks == {path.name for path in (acted / "audio").iterdir()}
-    assert len(tracks) == 7 * 2 + 1 + 8
+    assert len(tracks) == 8 + 8
     for name in sorted(tracks)[::5]:
         track = store.read(acted / "tracks" / name, FaceTrack)
         sound = store.read(acted / "audio" / name, AudioFeatures)
@@ -63,7 +63,7 @@ def test_the_posture_of_an_emotion_is_kept(acted: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_corpus(voices: Path, acted: Path, tmp_path: Path) -> None:
-    again = act(voices, tmp_path, levels=(1, 3), takes=1, limit=4)
+    again = act(voices, tmp_path, levels=(3,), takes=1, limit=4)
     for path in sorted((again / "tracks").iterdir()):
         one = store.read(path, FaceTrack)
         other = store.read(acted / "tracks" / path.name, FaceTrack)
@@ -101,16 +101,13 @@ def test_measured_heads_are_used(voices: Path, acted: Path, tmp_path: Path) -> N
             valid=example.valid[:151],
         )
         store.write(track, real / f"v{n}.h5")
-    made = act(voices, tmp_path / "out", tracks=real, takes=1, limit=12)
-    spread = [
-        store.read(path, FaceTrack).head_pose[:, 0].std()
-        for path in sorted((made / "tracks").iterdir())
-    ]
-    still = [
-        store.read(acted / "tracks" / path.name, FaceTrack).head_pose[:, 0].std()
-        for path in sorted((acted / "tracks").iterdir())[:12]
-    ]
-    assert max(spread) > np.radians(2.5) > max(still[:3]) * 0.9
+    made = act(voices, tmp_path / "out", tracks=real, takes=1, limit=8)
+    speeds = []
+    for path in sorted((made / "tracks").iterdir()):
+        nods = np.degrees(store.read(path, FaceTrack).head_pose[:, 0])
+        speeds.append(np.abs(np.diff(nods)).mean() * 25)
+    assert max(speeds) > 10  # degrees per second: the nods of 5 degrees, 1.5 times a second
+    assert min(speeds) < 5  # the performances that move as the prior says
 
 
 def test_no_voice_no_corpus(tmp_path: Path) -> None:
