@@ -16,6 +16,7 @@ FLOORS = {
     "media_info": 2,
     "progress": 1,
     "stages": 4,
+    "terminal": 2,
     "cli": 5,
 }
 ROOMS = {"datasets", "audio", "face3d", "decoders", "render", "metrics"}
