@@ -15,7 +15,7 @@ Float = NDArray[np.float32]
 
 PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
 SUPERSAMPLING = 2
-DEPTH_FADE_M = {"mouth_inner": 0.010, "gums": 0.022, "tongue": 0.018, "teeth": 0.030}
+DEPTH_FADE_M = {"mouth_inner": 0.010, "gums": 0.022, "tongue": 0.030, "teeth": 0.030}
 """How far behind the front teeth light falls to 1/e on each part."""
 AMBIENT, DIFFUSE = 0.70, 0.38
 LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])

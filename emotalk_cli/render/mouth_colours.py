@@ -17,7 +17,9 @@ TOOTH = f32([236, 226, 208])
 """Teeth in white light that shows fair skin at SKIN_LUMINANCE."""
 SKIN_LUMINANCE = 175.0
 MIN_LIGHT, MAX_LIGHT = 0.45, 1.05
-TINT = 0.35
+COLOURED_SKIN = 0.12
+"""Skin whose channels differ by this share of the brightest shows all colours."""
+TINT = 0.5
 """How much of the light's colour (from eyes and skin) teeth take on."""
 
 
@@ -35,18 +37,28 @@ def mouth_colours(
     white = _eye_white(photo, landmarks)
     level = max(float(skin @ LUMINANCE) * 1.02, float(white @ LUMINANCE) * 1.08)
     light = float(np.clip(level / (TOOTH @ LUMINANCE), MIN_LIGHT, MAX_LIGHT))
-    tint = white / max(float(white @ LUMINANCE), 1.0)
+    seen = 0.6 * white / max(float(white @ LUMINANCE), 1.0)
+    tint = seen + 0.4 * skin / max(float(skin @ LUMINANCE), 1.0)
+    spread = float(skin.max() - skin.min()) / max(float(skin.max()), 1.0)
     own = TOOTH * light * (1.0 + TINT * (np.clip(tint, 0.75, 1.25) - 1.0))
     warm = f32([1.0, 0.62, 0.60])
     red = lips / max(float(lips.max()), 1.0)
     flesh = (0.5 * red + 0.5 * warm) * 205.0 * light
-    return {
-        "tooth": (own if tooth is None else tooth).astype(np.float32),
-        "gum": (flesh * f32([1.0, 0.88, 0.9])).astype(np.float32),
-        "tongue": (flesh * f32([1.0, 0.85, 0.84])).astype(np.float32),
-        "lip": (lips * f32([0.80, 0.72, 0.72])).astype(np.float32),
-        "depth": (flesh * f32([0.62, 0.45, 0.45])).astype(np.float32),
+    colours = {
+        "tooth": own if tooth is None else tooth,
+        "gum": flesh * f32([1.0, 0.88, 0.9]),
+        "tongue": flesh * f32([1.0, 0.85, 0.84]),
+        "lip": lips * f32([0.80, 0.72, 0.72]),
+        "depth": flesh * f32([0.62, 0.45, 0.45]),
     }
+    # Inside a grey photo's mouth all is grey as well.
+    colour = min(1.0, spread / COLOURED_SKIN)
+    return {name: _faded(f32(rgb), colour) for name, rgb in colours.items()}
+
+
+def _faded(rgb: Float, colour: float) -> Float:
+    grey = float(rgb @ LUMINANCE)
+    return f32(grey + colour * (rgb - grey))
 
 
 def _median(picture: NDArray[np.uint8], points: Float) -> Float:
