@@ -28,6 +28,7 @@ SHADOW_M = 0.0024
 WET_REACH_M = 0.008
 """The inner side of the lips goes over from their colour into the mouth's within this."""
 SLIT_PX, SLIT_DARK = 1.2, 0.22
+"""An opening as narrow as this is dark, down to a share of the light behind the lips."""
 SAME_MOUTH_M = 0.0025
 """With the lips' distances changed by this much, only teeth are kept of what the photo shows."""
 DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
@@ -133,6 +134,9 @@ class Mouth:
         small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
         cover *= f32(1 / 255)
+        if self._seen is None:
+            # Closed lips keep the line that the photo shows between them.
+            cover *= min(1.0, float(gaps.max()) * px_per_m / SLIT_PX)
         slit = _slit_light(cover)
         rest = 0.0
         if self._seen is not None:

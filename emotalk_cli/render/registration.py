@@ -23,6 +23,10 @@ DECAY = 1e-4
 RIGID_PARTS = ("teeth_upper", "teeth_lower", "gums", "tongue", "eye_left", "eye_right")
 """Parts that are shifted as a whole and never bent."""
 IRIS_LANDMARKS = slice(468, 478)
+CALM_STEPS = 120
+CALM_FROM_M, CALM_BACK_M = (0.036, 0.052), 0.02
+"""From the first to the second distance from the middle the depth is smoothed more and more; not
+so on the back of the head."""
 UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 """MediaPipe's points of the lips' inner edges, from the subject's right corner to the left one."""
@@ -70,10 +74,33 @@ def register(model: FaceGeometry, still: FaceTrack, landmarks: Float, scale: flo
     correction = _spread(model, corners, error)
     correction = np.concatenate([correction, np.zeros((len(start), 1), np.float32)], axis=1)
     vertices = np.asarray(start + correction @ rotation, np.float32)
-    placed = vertices @ rotation.T + translation
+    placed = _calm_sides(model, vertices, vertices @ rotation.T + translation)
+    vertices = np.asarray((placed - translation) @ rotation, np.float32)
     return Registered(
         vertices, units, rotation, translation, camera, camera.project(placed), -placed[:, 2]
     )
+
+
+def _calm_sides(model: FaceGeometry, vertices: Float, placed: Float) -> Float:
+    """Camera positions (V, 3) whose depth is smooth at the sides of the face.
+
+    There hair often hangs over the skin; it must not wave over eye sockets and temples as the head
+    turns. The points move along their lines of sight, so the photo looks the same.
+    """
+    skin = part_triangles(model, "skin")
+    laplacian = _laplacian(skin, len(vertices))
+    degree = laplacian.diagonal()
+    mobile = degree > 0
+    depth = placed[:, 2].astype(np.float64)
+    smooth = depth.copy()
+    for _ in range(CALM_STEPS):
+        step = laplacian @ smooth
+        smooth[mobile] -= 0.5 * step[mobile] / degree[mobile]
+    low, high = CALM_FROM_M
+    share = np.clip((np.abs(vertices[:, 0]) - low) / (high - low), 0.0, 1.0) * mobile
+    share *= np.clip((vertices[:, 2] - CALM_BACK_M) / CALM_BACK_M, 0.0, 1.0)
+    factor = 1.0 + share * (smooth / depth - 1.0)
+    return np.asarray(placed * factor[:, None], np.float32)
 
 
 def expression_units(model: FaceGeometry, shape: Float) -> Float:
