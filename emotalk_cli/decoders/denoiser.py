@@ -59,7 +59,6 @@ class Denoiser(nn.Module):
         hidden = network.hidden
         self.inputs = nn.ModuleDict({name: nn.Linear(n, hidden) for name, n in sizes.items()})
         self.missing = nn.ParameterDict({name: torch.zeros(hidden) for name in sizes})
-        self.dropout = nn.Dropout(network.input_dropout)
         self.encoder = _stack(network.encoder_blocks, hidden, network.kernel, timed=False)
         self.motion = nn.Linear(outputs + 1, hidden)
         self.time = nn.Sequential(
@@ -78,8 +77,6 @@ class Denoiser(nn.Module):
         code = torch.zeros((), device=conditions.known.device)
         for name, layer in self.inputs.items():
             value = conditions.values[name]
-            if name in HEARD:
-                value = self.dropout(value)
             keep = conditions.keep[:, 0 if name in HEARD else 1].view(-1, 1, 1)
             code = code + keep * layer(value) + (1 - keep) * self.missing[name]
         for block in self.encoder:

@@ -25,7 +25,11 @@ WINDOW = 100
 
 @dataclass(frozen=True)
 class Network:
-    """Size of the denoiser: `hidden` channels, `blocks` convolutions over time each."""
+    """Size of the denoiser: `hidden` channels, `blocks` convolutions over time each.
+
+    `input_dropout`: share of what is heard that training leaves out (see `windows`), so that no
+    single feature of a voice is relied upon.
+    """
 
     hidden: int = 160
     encoder_blocks: int = 3

@@ -70,7 +70,9 @@ class Trainer:
 
         self.spec, self.config, self.out, self.seed = spec, config, out, seed
         self._training, self._validation, self._made_by = training, validation, made_by
-        self._accelerator = Accelerator(mixed_precision=config.precision)
+        # Without this several processes on a machine without a GPU would not find one another.
+        only_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+        self._accelerator = Accelerator(mixed_precision=config.precision, cpu=only_cpu)
         torch.manual_seed(seed)
         model = build(spec)
         self._ema = copy.deepcopy(model).requires_grad_(False).to(self._accelerator.device).eval()
@@ -122,9 +124,7 @@ class Trainer:
             group["lr"] = self._learning_rate(step)
         generator = torch.Generator().manual_seed(mix(self.seed, step))
         noise, timestep = self._noise(batch, offset, generator)
-        torch.manual_seed(mix(self.seed, step, self._accelerator.process_index))
         batch = moved(batch, self._accelerator.device)
-        self._model.train()
         terms = self._terms(self._model, batch, noise, timestep)
         frames = self._accelerator.reduce(batch.mask.sum(), "mean")
         loss = torch.stack(list(terms.values())).sum() / frames
@@ -155,7 +155,7 @@ class Trainer:
         share = max(1, len(plan) // processes)
         offset = self._accelerator.process_index * share
         mine = plan[offset : offset + share]
-        return self._training.cut(mine, frames, (self.seed, step, offset)), offset
+        return self._training.cut(mine, frames, (self.seed, step), offset), offset
 
     def _noise(
         self, batch: Batch, offset: int, generator: torch.Generator

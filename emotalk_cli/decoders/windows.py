@@ -13,7 +13,7 @@ from torch import Tensor
 from emotalk_cli.decoders.conditions import stacked
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.data import Take
-from emotalk_cli.decoders.denoiser import Conditions, input_sizes
+from emotalk_cli.decoders.denoiser import HEARD, Conditions, input_sizes
 from emotalk_cli.decoders.motion import colour_units, resample
 from emotalk_cli.decoders.spec import Spec
 
@@ -38,6 +38,7 @@ class Window:
     keep: tuple[float, float]
     false_colour: bool
     speech_noise: float
+    dropout: float
 
 
 @dataclass(frozen=True)
@@ -93,17 +94,26 @@ class Windows:
     def whole(self, first: int, count: int) -> list[Window]:
         """Takes first..first+count from their beginning, unchanged: for validation."""
         last = min(first + count, len(self._takes))
-        return [Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0) for i in range(first, last)]
+        return [
+            Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0, 0.0) for i in range(first, last)
+        ]
 
     def frames(self, windows: Sequence[Window]) -> int:
         """Frames of a batch: the configured window, or less if all takes are shorter."""
         longest = max(int(len(self._x0[w.take]) / w.speed) for w in windows)
         return min(self._config.window, max(longest, self._spec.context + 2))
 
-    def cut(self, windows: Sequence[Window], frames: int, seed: tuple[int, ...]) -> Batch:
-        """Cut `windows` of `frames` frames; `seed` decides the noise on what is told."""
-        rng = np.random.default_rng(seed)
-        rows = [self._cut(window, frames, rng) for window in windows]
+    def cut(
+        self, windows: Sequence[Window], frames: int, seed: tuple[int, ...], offset: int = 0
+    ) -> Batch:
+        """Cut `windows` of `frames` frames; `seed` decides the noise on what is told.
+
+        `offset` is the place of the first window in the whole batch of all processes.
+        """
+        rows = [
+            self._cut(window, frames, np.random.default_rng((*seed, offset + place)))
+            for place, window in enumerate(windows)
+        ]
 
         def stack(name: str) -> Tensor:
             return torch.from_numpy(np.stack([row[name] for row in rows]))
@@ -137,6 +147,7 @@ class Windows:
             ),
             false_colour=bool(chances[3] < augment.false_colour),
             speech_noise=augment.speech_noise,
+            dropout=self._config.network.input_dropout,
         )
 
     def _cut(self, window: Window, frames: int, rng: np.random.Generator) -> dict[str, Float]:
@@ -151,7 +162,7 @@ class Windows:
         row: dict[str, Float] = {
             "x0": x0,
             "known": known,
-            "past_noise": rng.standard_normal(x0.shape).astype(np.float32),
+            "past_noise": rng.standard_normal(x0.shape, np.float32),
             "mask": (inside & valid)[:, None].astype(np.float32) * (1 - known),
             "emotion": resample(take.emotion, at),
             "colour": self._colour(take, window, at, rng),
@@ -160,8 +171,12 @@ class Windows:
         if self._spec.hears_speech:
             speech = self._speech[window.take][window.variant]
             told = stacked(speech, heard.rate_hz, at / self._spec.fps, self._spec.substeps)
-            noise = rng.standard_normal(told.shape).astype(np.float32)
+            noise = rng.standard_normal(told.shape, np.float32)
             row["speech"] = told + np.float32(window.speech_noise) * noise
+        for name in HEARD:
+            if name in row and window.dropout:
+                kept = rng.random(row[name].shape, np.float32) >= window.dropout
+                row[name] = row[name] * kept / np.float32(1 - window.dropout)
         return row
 
     def _colour(

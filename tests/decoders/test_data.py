@@ -94,7 +94,9 @@ def test_sound_and_motion_stay_together_at_any_speed(
     """In the corpus jawOpen is .6 of the first posterior: whatever is cut, they still agree."""
     _, _, takes, spec = learned
     plain = dataclasses.replace(
-        small_config, augment=dataclasses.replace(small_config.augment, speech_noise=0.0)
+        small_config,
+        augment=dataclasses.replace(small_config.augment, speech_noise=0.0),
+        network=dataclasses.replace(small_config.network, input_dropout=0.0),
     )
     windows = Windows(takes, spec, plain)
     batch = windows.cut(windows.plan(0, 0), 40, (0,))
