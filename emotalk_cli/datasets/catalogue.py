@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk_cli.datasets import crema_d, folder, grid, manifest, mead, ravdess
+from emotalk_cli.datasets import arkit, crema_d, folder, grid, manifest, mead, ravdess
 from emotalk_cli.datasets.clip_source import ClipSource, files_below, share_named
 from emotalk_cli.datasets.splits import assign_splits
 from emotalk_cli.errors import EmotalkError
 
 CORPORA = {module.NAME: module for module in (mead, crema_d, ravdess, grid)}
-NAMES = ("auto", *CORPORA, folder.NAME, manifest.NAME)
+NAMES = ("auto", *CORPORA, arkit.NAME, folder.NAME, manifest.NAME)
 ENOUGH = 0.5  # share of the videos that must be named as a corpus names them
 
 
@@ -28,7 +28,7 @@ class Choice:
 
 
 def detect_dataset(root: Path) -> str:
-    """Name of the corpus whose layout `root` has; "folder" if of none, "manifest" for a CSV."""
+    """Name of the corpus whose layout `root` has; "folder" if of none, "manifest" for a list."""
     return _detect(root, _videos(root))
 
 
@@ -47,6 +47,8 @@ def find_clips(
         raise EmotalkError(f"There is no dataset called '{name}'.", f"Known: {', '.join(NAMES)}.")
     if name == manifest.NAME:
         clips = manifest.find_clips(root)
+    elif name == arkit.NAME:
+        clips = arkit.find_clips(root)
     elif name == folder.NAME:
         clips = folder.find_clips(root, videos)
     else:
@@ -68,8 +70,10 @@ def _videos(root: Path) -> list[Path]:
 
 
 def _detect(root: Path, videos: Sequence[Path]) -> str:
-    if root.is_file() and root.suffix == manifest.SUFFIX:
+    if root.is_file() and root.suffix == manifest.SUFFIX and not arkit.fits(root):
         return manifest.NAME
+    if len(arkit.find_captures(root)) > ENOUGH * len(videos):
+        return arkit.NAME
     shares = {name: share_named(videos, module.fits) for name, module in CORPORA.items()}
     best = max(shares, key=lambda name: shares[name])
     return best if shares[best] > ENOUGH else folder.NAME

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotalk_cli import batch, store
+from emotalk_cli.datasets import arkit
 from emotalk_cli.datasets.catalogue import Choice, find_clips
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.stages.capture_making import make_track
 from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options, make_clip
 
 
@@ -56,7 +58,8 @@ def preprocess(
     data_manifests/. Landmarks and frames come at `fps`, sound as 16 kHz mono from the first frame
     to the end of the last. `face` is largest, central or a number from the left. Clips that are
     done are skipped; clips that show the face in less than the share `min_valid` of their frames
-    fail. Also writes manifest.csv, and failures.csv where something failed.
+    fail. Captures without pictures (`arkit`) become FaceTracks. Also writes manifest.csv, and
+    failures.csv where something failed.
     """
     options = Options(fps, keep_frames, crop_size_px, face, min_valid)
     _check_options(options)
@@ -73,8 +76,9 @@ def preprocess(
     )
     store.remove_leftovers(out)
     done: dict[str, ClipDone] = {}
+    captured = jobs[0].source.labels.dataset == arkit.NAME if jobs else False
     failures = batch.run_jobs(
-        make_clip,
+        make_track if captured else make_clip,
         jobs,
         stage=STAGE,
         workers=workers,

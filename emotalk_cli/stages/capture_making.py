@@ -1,0 +1,54 @@
+"""One capture by ARKit becomes one FaceTrack, as fit-3dmm would write it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emotalk_cli import __version__, store
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import FaceTrack, MadeBy
+from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob
+from emotalk_cli.stages.track_making import load_face_model
+
+DISTANCE_M = 0.7
+CAMERA = (1400.0, 512.0, 512.0, 1024.0, 1024.0)  # focal length, centre and size in px
+
+
+def make_track(job: ClipJob) -> ClipDone:
+    """Make the FaceTrack of one capture, unless it is there already.
+
+    The head stands still before the camera and has the mean shape: a capture says neither.
+    """
+    from emotalk_cli.datasets.arkit import read_capture
+
+    source, fps = job.source, job.options.fps
+    if source.sound is None:
+        raise EmotalkError(f"There is no {source.missing_sound} beside {source.path}.")
+    model = load_face_model("default")
+    inputs = {
+        "capture": store.sha256_of(source.path),
+        "sound": store.sha256_of(source.sound),
+        "face_model": model.sha256,
+    }
+    made_by = MadeBy(STAGE, __version__, {"fps": fps, "labels": source.labels}, inputs=inputs)
+    skipped = store.is_done(job.path, made_by, overwrite=job.overwrite)
+    if not skipped:
+        expression, valid = read_capture(source.path).at_rate(fps, model.expression_names)
+        pose = np.tile(np.array([0, 0, 0, 0, 0, -DISTANCE_M], np.float32), (len(valid), 1))
+        track = FaceTrack(
+            made_by=made_by,
+            shape=np.zeros(len(model.identity_basis), np.float32),
+            expression=expression,
+            head_pose=pose,
+            camera=np.array(CAMERA, np.float32),
+            residual_px=np.zeros(len(valid), np.float32),
+            valid=valid,
+            face_model=model.name,
+            face_model_sha256=model.sha256,
+            expression_names=model.expression_names,
+            fps=fps,
+            labels=source.labels,
+        )
+        store.write(track, job.path)
+    frames = store.array_shape(job.path, "expression")[0]
+    return ClipDone(frames, frames / fps, store.sha256_of(job.path), skipped)

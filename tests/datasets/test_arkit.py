@@ -1,0 +1,112 @@
+"""Captured motion without pictures: Live Link Face and BEAT become FaceTracks."""
+
+import csv
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotalk_cli import store
+from emotalk_cli.datasets.arkit import read_capture
+from emotalk_cli.datasets.catalogue import detect_dataset, find_clips
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.preprocess import preprocess
+
+
+def jaw(seconds: float) -> float:
+    return 0.5 + 0.4 * np.sin(2 * np.pi * seconds)
+
+
+def write_wav(path: Path) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(bytes(64000))
+
+
+def live_link(path: Path, frames: int = 120, start: int = 23 * 3600 + 59 * 60 + 59) -> Path:
+    """A capture at 60 frames a second that passes midnight; frames 40 to 59 show no face."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["Timecode", "BlendShapeCount", "EyeBlinkLeft", "JawOpen", "HeadYaw"])
+        for k in range(frames):
+            moment = (start + k // 60) % 86400
+            hours, rest = divmod(moment, 3600)
+            code = f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}:{k % 60:02d}.500"
+            lost = 40 <= k < 60
+            writer.writerow([code, 0] if lost else [code, 61, 0.25, f"{jaw(k / 60):.5f}", 12.0])
+    return path
+
+
+def beat(path: Path) -> Path:
+    frames = [
+        {"weights": [jaw(k / 60), 0.1], "time": k / 60 + 0.016, "rotation": []} for k in range(120)
+    ]
+    path.write_text(json.dumps({"names": ["jawOpen", "mouthPucker"], "frames": frames}))
+    return path
+
+
+@pytest.fixture
+def captures(tmp_path: Path) -> Path:
+    root = tmp_path / "captures"
+    root.mkdir()
+    live_link(root / "Take_1_iPhone_cal.csv")
+    live_link(root / "Take_1_iPhone_raw.csv")
+    write_wav(root / "Take_1_iPhone.wav")
+    beat(root / "2_scott_0_9_9.json")
+    write_wav(root / "2_scott_0_9_9.wav")
+    beat(root / "2_scott_0_8_8.json")
+    return root
+
+
+def test_they_are_found_with_their_sound(captures: Path) -> None:
+    assert detect_dataset(captures) == "arkit"
+    clips = {c.labels.clip_id: c for c in find_clips(captures)}
+    assert set(clips) == {"Take_1_iPhone_cal", "2_scott_0_9_9", "2_scott_0_8_8"}
+    assert clips["Take_1_iPhone_cal"].sound == captures / "Take_1_iPhone.wav"
+    assert clips["2_scott_0_9_9"].labels.speaker == "scott"
+    assert clips["2_scott_0_8_8"].missing_sound == "2_scott_0_8_8.wav"
+
+
+@pytest.mark.parametrize("name", ["Take_1_iPhone_cal.csv", "2_scott_0_9_9.json"])
+def test_values_come_at_their_moments(captures: Path, name: str) -> None:
+    values, valid = read_capture(captures / name).at_rate(25.0, ("tongueOut", "jawOpen"))
+    assert values.shape == (50, 2)
+    assert values[:, 0].max() == 0
+    expected = [jaw(k / 25) for k in range(50)]
+    assert np.abs(values[valid, 1] - np.array(expected)[valid]).max() < 0.01
+    lost = np.flatnonzero(~valid) / 25
+    assert lost.size == 0 or (lost.min() > 0.6 and lost.max() < 1.01 and lost.size >= 8)
+    assert (lost.size > 0) == name.startswith("Take")
+
+
+def test_they_become_tracks(captures: Path, tmp_path: Path) -> None:
+    done = preprocess(captures, tmp_path / "tracks")
+    assert done.made == 2
+    assert "no 2_scott_0_8_8.wav" in done.failures[0].reason
+    track = store.read(tmp_path / "tracks" / "2_scott_0_9_9.h5", FaceTrack)
+    unit = track.expression_names.index("jawOpen")
+    assert track.expression[10, unit] == pytest.approx(jaw(0.4), abs=0.01)
+    assert track.labels.speaker == "scott"
+    assert preprocess(captures, tmp_path / "tracks").skipped == 2
+
+
+def test_damaged_captures_are_refused(tmp_path: Path) -> None:
+    header = "Timecode,BlendShapeCount,JawOpen\n"
+    for text, reason in (
+        (header, "no frame shows a face"),
+        (header + "1:2:3:4,1,x\n", "could not convert"),
+        (header + "now,1,0.5\n", "time code"),
+        (header + "1:2:3:4,1,0.5\n", "1 usable frames"),
+    ):
+        path = tmp_path / "a.csv"
+        path.write_text(text)
+        with pytest.raises(EmotalkError, match=reason):
+            read_capture(path)
+    (tmp_path / "b.json").write_text('{"names": ["jawOpen"], "frames": [{"weights": [1, 2]}]}')
+    with pytest.raises(EmotalkError, match="1 names for 2 weights"):
+        read_capture(tmp_path / "b.json")
