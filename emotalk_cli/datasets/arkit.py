@@ -88,8 +88,8 @@ def find_captures(root: Path) -> list[Path]:
 def find_clips(root: Path) -> list[ClipSource]:
     """Every capture with the sound of the same name; `path` is the capture."""
     paths = find_captures(root)
-    base = root if root.is_dir() else root.parent
-    ids = unique_ids([safe_id(*p.relative_to(base).with_suffix("").parts) for p in paths])
+    # The sound's name, which is also the id that extract-audio gives it.
+    ids = unique_ids([safe_id(_VARIANT.sub("", p.stem)) for p in paths])
     clips = []
     for path, clip_id in zip(paths, ids, strict=True):
         named = _BEAT_NAME.fullmatch(path.stem)

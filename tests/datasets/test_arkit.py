@@ -66,8 +66,8 @@ def captures(tmp_path: Path) -> Path:
 def test_they_are_found_with_their_sound(captures: Path) -> None:
     assert detect_dataset(captures) == "arkit"
     clips = {c.labels.clip_id: c for c in find_clips(captures)}
-    assert set(clips) == {"Take_1_iPhone_cal", "2_scott_0_9_9", "2_scott_0_8_8"}
-    assert clips["Take_1_iPhone_cal"].sound == captures / "Take_1_iPhone.wav"
+    assert set(clips) == {"Take_1_iPhone", "2_scott_0_9_9", "2_scott_0_8_8"}
+    assert clips["Take_1_iPhone"].sound == captures / "Take_1_iPhone.wav"
     assert clips["2_scott_0_9_9"].labels.speaker == "scott"
     assert clips["2_scott_0_8_8"].missing_sound == "2_scott_0_8_8.wav"
 
