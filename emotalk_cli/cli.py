@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, Literal, NoReturn
 
 import typer
 
@@ -16,8 +16,6 @@ from emotalk_cli.errors import EmotalkError
 
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130
-
-L = TypeVar("L", bound=str)
 
 app = typer.Typer(
     name="emotalk",
@@ -76,6 +74,9 @@ def _preprocess(
     views: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
     levels: Annotated[str, typer.Option(help="Only these of MEAD's levels, such as 1,3.")] = "",
     limit: Annotated[int | None, typer.Option(help="At most so many clips.")] = None,
+    splits: Annotated[
+        Path | None, typer.Option(help="CSV of a split, such as those in data_manifests.")
+    ] = None,
     min_valid: Annotated[float, typer.Option(help="Least share of frames with a face.")] = 0.5,
     workers: Workers = 1,
     cluster: Cluster = None,
@@ -99,6 +100,7 @@ def _preprocess(
             views=_listed(views),
             levels=_levels(levels),
             limit=limit,
+            splits=splits,
             min_valid=min_valid,
             workers=workers,
             cluster=cluster,
@@ -118,7 +120,9 @@ def _fit_3dmm(
     source: Annotated[Path, typer.Argument(help="Folder of clips, one clip, a photo or a video.")],
     output: Output = Path("tracks"),
     face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
-    identity: Annotated[str, typer.Option(help="One shape per speaker or per clip.")] = "speaker",
+    identity: Annotated[
+        Literal["speaker", "clip"], typer.Option(help="One shape per speaker or per clip.")
+    ] = "speaker",
     workers: Workers = 1,
     cluster: Cluster = None,
     shard: Shard = None,
@@ -132,7 +136,7 @@ def _fit_3dmm(
             source,
             output,
             face_model=face_model,
-            identity=_one_of(identity, ("speaker", "clip"), "--identity"),
+            identity=identity,
             workers=workers,
             cluster=cluster,
             shard=shard,
@@ -149,10 +153,12 @@ def _fit_3dmm(
 def _extract_audio(
     source: Annotated[Path, typer.Argument(help="Folder of clips or recordings, or one of them.")],
     output: Output = Path("audio"),
-    encoder: Annotated[str, typer.Option(help="hama, mel or hf:FOLDER.")] = "hama",
+    encoder: Annotated[str, typer.Option(help="hama, hama-hidden, mel or hf:FOLDER.")] = "hama",
     augment: Annotated[int, typer.Option(min=0, help="Changed copies of each recording.")] = 0,
     seed: Seed = 0,
     workers: Workers = 1,
+    cluster: Cluster = None,
+    shard: Shard = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Clips or recordings -> audio features: phones, mel, pitch, level, rate."""
@@ -166,6 +172,8 @@ def _extract_audio(
             augment=augment,
             seed=seed,
             workers=workers,
+            cluster=cluster,
+            shard=shard,
             overwrite=overwrite,
             progress=progress,
         )
@@ -278,6 +286,9 @@ def _generate(
     overwrite: Overwrite = False,
 ) -> None:
     """A portrait, a recording and an emotion -> a talking video."""
+    # Small matrices: more threads only wait for one another, and drawing has its own.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from emotalk_cli.stages.generate import generate
 
     if output is None:
@@ -392,13 +403,6 @@ def _levels(text: str) -> tuple[int, ...]:
         return tuple(int(word) for word in _listed(text))
     except ValueError as error:
         raise typer.BadParameter(f"'{text}' are no levels; write 1,3") from error
-
-
-def _one_of(value: str, known: tuple[L, ...], option: str) -> L:
-    for name in known:
-        if value == name:
-            return name
-    raise typer.BadParameter(f"{option} takes {' or '.join(known)}, not '{value}'")
 
 
 def _fail_if_any(failed: Mapping[str, str], folder: Path) -> None:
