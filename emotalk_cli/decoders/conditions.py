@@ -18,8 +18,10 @@ from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float32]
 
-POSTERIOR_ENCODERS = ("hama",)
-"""Encoders whose rows are probabilities; decoders hear their logarithm."""
+POSTERIOR_ENCODERS = ("hama", "hama-hidden")
+HIDDEN_PREFIX = "hidden_"
+"""Encoders whose columns are probabilities, but for those of this name; decoders hear their
+logarithm."""
 POSTERIOR_FLOOR = 1e-3
 MEL_BANDS = 8
 LOUD_QUANTILE = 0.95
@@ -66,7 +68,8 @@ def hear(features: AudioFeatures) -> Heard:
     closing = np.zeros(len(speech), np.float32)
     if features.encoder.partition(":")[0] in POSTERIOR_ENCODERS:
         closing = speech[:, closing_columns(features.speech_names)].sum(axis=1)
-        speech = np.log(np.maximum(speech, 0) + POSTERIOR_FLOOR)
+        is_phone = [not name.startswith(HIDDEN_PREFIX) for name in features.speech_names]
+        speech = np.where(is_phone, np.log(np.maximum(speech, 0) + POSTERIOR_FLOOR), speech)
     loud_db = float(np.quantile(features.energy_db, LOUD_QUANTILE))
     loudness = np.clip((features.energy_db - loud_db) / LOUDNESS_SCALE_DB, -3.0, 0.5)
     active = features.energy_db > loud_db - SPEECH_BELOW_LOUD_DB

@@ -19,12 +19,12 @@ from torch import Tensor
 from emotalk_cli.decoders import diffusion, groups
 from emotalk_cli.decoders.checkpoint import Decoder
 from emotalk_cli.decoders.closures import close_lips, closing_strength
-from emotalk_cli.decoders.conditions import Heard, emotion_input, hear, stacked
+from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.decoders.spec import Spec, check_pair
-from emotalk_cli.decoders.windows import normalised_speech
+from emotalk_cli.decoders.windows import told_speech
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures
 
@@ -210,10 +210,7 @@ class _Stream:
             "emotion": told.emotion[np.clip(at, 0, len(told.emotion) - 1)],
         }
         if spec.hears_speech:
-            rows = stacked(told.heard.speech, told.heard.rate_hz, times, spec.substeps)
-            wide = np.tile(np.asarray(spec.speech_mean), spec.substeps)
-            values["speech"] = normalised_speech(spec, rows.reshape(-1, len(spec.speech_mean)))
-            values["speech"] = values["speech"].reshape(len(at), len(wide))
+            values["speech"] = told_speech(spec, told.heard, times)
         if colour is not None:
             values["colour"] = np.concatenate(
                 [self._past_colour[-given:] if given else self._past_colour[:0], colour]

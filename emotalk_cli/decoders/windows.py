@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotalk_cli.decoders.conditions import stacked
+from emotalk_cli.decoders.conditions import Heard, stacked
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.data import Take
 from emotalk_cli.decoders.denoiser import HEARD, Conditions, input_sizes
@@ -61,9 +61,11 @@ def statistics(rows: Sequence[Float], floor: float) -> tuple[Float, Float]:
     return mean.astype(np.float32), np.maximum(np.sqrt(square), floor).astype(np.float32)
 
 
-def normalised_speech(spec: Spec, rows: Float) -> Float:
-    """Columns of speech as the network takes them, limited so that no outlier shouts."""
-    mean, scale = np.asarray(spec.speech_mean), np.asarray(spec.speech_scale)
+def told_speech(spec: Spec, heard: Heard, times_s: NDArray[np.float64]) -> Float:
+    """Speech as the network takes it at some times (T,): (T, substeps * C), no outlier too loud."""
+    rows = stacked(heard.speech, heard.rate_hz, times_s, spec.substeps)
+    mean = np.tile(np.asarray(spec.speech_mean, np.float32), spec.substeps)
+    scale = np.tile(np.asarray(spec.speech_scale, np.float32), spec.substeps)
     return np.asarray(np.clip((rows - mean) / scale, -SPEECH_LIMIT, SPEECH_LIMIT), np.float32)
 
 
@@ -75,10 +77,6 @@ class Windows:
         self._spec = spec
         self._config = config
         self._names = tuple(input_sizes(spec))
-        self._speech = [
-            [normalised_speech(spec, h.speech) for h in take.heard] if spec.hears_speech else []
-            for take in self._takes
-        ]
         mean, scale = np.asarray(spec.output_mean), np.asarray(spec.output_scale)
         self._x0 = [((t.target - mean) / scale).astype(np.float32) for t in self._takes]
         self._colourable = colour_units(spec.lip_units)
@@ -169,8 +167,7 @@ class Windows:
             "prosody": resample(heard.prosody, at / self._spec.fps * heard.rate_hz),
         }
         if self._spec.hears_speech:
-            speech = self._speech[window.take][window.variant]
-            told = stacked(speech, heard.rate_hz, at / self._spec.fps, self._spec.substeps)
+            told = told_speech(self._spec, heard, at / self._spec.fps)
             noise = rng.standard_normal(told.shape, np.float32)
             row["speech"] = told + np.float32(window.speech_noise) * noise
         for name in HEARD:
