@@ -14,6 +14,7 @@ FLOORS = {
     "parts": 2,
     "media": 2,
     "media_info": 2,
+    "mediapipe_solutions": 2,
     "progress": 1,
     "stages": 4,
     "terminal": 2,

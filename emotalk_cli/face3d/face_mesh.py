@@ -9,16 +9,14 @@ attention (Grishchenko et al., "Attention Mesh", 2020). The models are part of t
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.mediapipe_solutions import silenced, solution
 
 LANDMARK_COUNT = 478
 MIN_DETECTION = 0.5
@@ -46,8 +44,8 @@ class FaceMesh:
     """MediaPipe's face mesh on single pictures, or (`static=False`) on the frames of a video."""
 
     def __init__(self, *, static: bool, max_faces: int = 1) -> None:
-        module = _solutions("face_mesh")
-        with _silence():
+        module = solution("face_mesh")
+        with silenced():
             self._mesh = module.FaceMesh(
                 static_image_mode=static,
                 max_num_faces=max_faces,
@@ -60,7 +58,7 @@ class FaceMesh:
 
     def reset(self) -> None:
         """Forget the frames before."""
-        with _silence():
+        with silenced():
             self._mesh.reset()
             self._mesh.process(_BLANK)  # what starts in the background has started after this
         self._talks = True
@@ -71,7 +69,7 @@ class FaceMesh:
         x and y count from the picture's top-left corner; z has the scale of x, smaller is nearer.
         """
         # MediaPipe warns once, when its first face comes.
-        with _silence() if self._talks else _nothing():
+        with silenced() if self._talks else nullcontext():
             found = self._mesh.process(np.ascontiguousarray(image)).multi_face_landmarks or []
         self._talks = self._talks and not found
         scale = np.array([image.shape[1], image.shape[0], image.shape[1]], np.float32)
@@ -82,8 +80,8 @@ class FaceDetector:
     """MediaPipe's face detectors: the short-range and the full-range model."""
 
     def __init__(self) -> None:
-        module = _solutions("face_detection")
-        with _silence():
+        module = solution("face_detection")
+        with silenced():
             self._models = [
                 module.FaceDetection(model_selection=model, min_detection_confidence=MIN_DETECTION)
                 for model in (1, 0)
@@ -152,42 +150,3 @@ def _points(face: Any) -> NDArray[np.float32]:
         rows = np.frombuffer(data, _LANDMARK)
         return np.array([rows["x"], rows["y"], rows["z"]], np.float32).T
     return np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32)
-
-
-def _solutions(name: str) -> Any:
-    """A module of mediapipe.solutions, imported with its logging off."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import importlib
-
-    try:
-        with _silence():
-            return importlib.import_module(f"mediapipe.python.solutions.{name}")
-    except ImportError as error:
-        if "libGL" not in str(error) and "cv2" not in str(error):
-            raise
-        raise EmotalkError(
-            f"OpenCV cannot be loaded: {error}.",
-            "This machine has no libGL. Put the headless build in its place:\n"
-            "  pip uninstall -y opencv-contrib-python opencv-python\n"
-            "  pip install --force-reinstall --no-deps 'opencv-contrib-python-headless<4.12'",
-        ) from error
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Send what C++ code writes to stderr nowhere; MediaPipe offers no switch for it."""
-    saved = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(nowhere)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield

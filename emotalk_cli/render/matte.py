@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.mediapipe_solutions import silenced, solution
+
 Float = NDArray[np.float32]
 
 GUIDE_RADIUS_SHARE = 1 / 64
@@ -25,9 +27,8 @@ def person_matte(photo: NDArray[np.uint8], face: NDArray[np.bool_]) -> Float | N
     None where the segmenter does not see the person whose face (H, W) is given (some paintings).
     Segmentation: MediaPipe Selfie Segmentation; edges: guided filter (He et al., 2010).
     """
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-    with SelfieSegmentation(model_selection=0) as segmenter:
+    module = solution("selfie_segmentation")
+    with silenced(), module.SelfieSegmentation(model_selection=0) as segmenter:
         rough = np.asarray(segmenter.process(photo).segmentation_mask, np.float32)
     if float(rough[face].mean()) < PERSON_IN_FACE:
         return None
