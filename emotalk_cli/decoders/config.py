@@ -59,6 +59,7 @@ class TrainConfig:
     validate_every: int = 250
     patience: int = 0  # stop after so many validations without a better one; 0: never
     log_every: int = 10
+    half_weights: bool = False  # store the best weights as float16: half the size, same lips
     overfit: bool = False  # one batch again and again: the loss must fall to almost nothing
     network: Network = field(default_factory=Network)
     losses: Losses = field(default_factory=Losses)

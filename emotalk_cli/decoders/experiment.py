@@ -73,7 +73,8 @@ def train(
     )
     figures = trainer.run(progress, resume=resume)
     if trainer.is_main:
-        write_card(out, spec, config, records.facts, len(training), len(validation), figures)
+        counts = (len(training), len(validation))
+        write_card(out, spec, config, records.facts, counts, figures, seed)
     return out
 
 

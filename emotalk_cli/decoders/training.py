@@ -212,7 +212,8 @@ class Trainer:
             self._state.since_best += 1
         if self._accelerator.is_main_process:
             if better:
-                save_decoder(self.out, self.spec, self._ema.state_dict(), self._made_by)
+                weights, half = self._ema.state_dict(), self.config.half_weights
+                save_decoder(self.out, self.spec, weights, self._made_by, half=half)
             self._save_last()
         self._accelerator.wait_for_everyone()
         return figures if better or not before else before

@@ -87,7 +87,7 @@ def test_card_and_config_say_what_was_done(
     assert config["made_by"]["stage"] == "train-emo"
     assert config["spec"]["outputs"][0] == "browInnerUp"
     card = (out / "README.md").read_text()
-    assert "12 clips" in card and "validation" in card
+    assert "12 clips" in card and "hidden: 16" in card and "loss at fixed noise" in card
 
 
 def test_single_has_the_parameters_of_both(decoders: dict[str, Decoder]) -> None:
