@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.fitting_basis import FitBasis
+from emotalk_cli.face3d.fitting_eyes import set_lids_right
 from emotalk_cli.face3d.fitting_points import POINTS, point_weights
 from emotalk_cli.face3d.fitting_pose import first_pose, step_pose
 from emotalk_cli.face3d.fitting_prior import Prior
@@ -24,13 +25,15 @@ def start(landmarks: Float, valid: Bool, camera: Float, neutral: Float, basis: F
     if seen.size:  # frames without a face begin where the nearest one with a face is
         nearest = np.abs(np.arange(count)[:, None] - seen[None]).argmin(axis=1)
         landmarks = landmarks[seen[nearest]]
+    observed, visible = set_lids_right(np.asarray(landmarks[..., :2], np.float32), valid)
     return Frames(
-        observed=np.ascontiguousarray(landmarks[..., :2], np.float32),
+        observed=observed,
         valid=valid,
         camera=camera,
         head_pose=first_pose(landmarks, neutral, camera, point_weights(basis.is_contour)),
         expression=np.zeros((count, len(basis.deltas)), np.float32),
         trust=np.ones((count, POINTS), np.float32),
+        visible=visible,
     )
 
 

@@ -34,11 +34,10 @@ ROUNDS = 10
 INNER_ROUNDS = 12
 EFFECTIVE_FRAMES = 6.0
 """So many frames' worth of evidence about identity at most: the landmarker's errors repeat."""
-OFFSET_M = 0.0015
+OFFSET_M = 0.0009
 """Standard deviation of a landmark's own offset from the model's surface."""
 MIN_FRAMES_TO_SPLIT = 20
 """From so many frames on, the constant part of the expression counts as identity."""
-REST_QUANTILE = 0.1
 FOCAL_SD = 0.15
 """Standard deviation of the log focal length about its first guess."""
 SWEEPS = 100
@@ -120,7 +119,7 @@ def _solve_shared(
     for _ in range(INNER_ROUNDS):
         expression = prior.solve(h_ww, start - h_ws @ shared, expression, SWEEPS)
         if many:
-            expression -= np.quantile(expression, REST_QUANTILE, axis=0).astype(np.float32)
+            expression -= prior.at_rest(expression)
             np.maximum(expression, 0.0, out=expression)
         moved = expression - frames.expression
         shared = inverse @ (constant - share * np.einsum("tis,ti->s", h_ws, moved))

@@ -6,7 +6,8 @@ names say nothing gets the plain prior.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,17 +28,17 @@ CLEAR = 0.1
 FREE_PARTS = ("look",)
 """Units that people use all the time: gaze is hardly ever exactly straight."""
 RARE_SPARSITY = 3.0
-RARE_PARTS = ("mouthclose", "jawforward", "jawleft", "jawright", "cheekpuff", "tongue")
+RARE_PARTS = ("mouthclose", "eyewide", "jawforward", "jawleft", "jawright", "cheekpuff", "tongue")
 """Units that others can imitate in the landmarks, and that people use less."""
 STATIC_PARTS = (
     "brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll", "dimple",
 )  # fmt: skip
 """Units that look like the shape of a face at rest."""
-STIFFNESS = {"blink": 0.1, "jaw": 0.4, "mouth": 0.4, "lip": 0.4, "tongue": 0.4, "look": 0.4}
+STIFFNESS = {"blink": 0.06, "jaw": 0.35, "mouth": 0.35, "lip": 0.35, "tongue": 0.35, "look": 0.35}
 OTHER_STIFFNESS = 1.0
 """Weight of the second difference in time, as a share of what the landmarks say of the unit, at
-25 frames a second, by the first of these parts in its name: .1 halves motion of 7.3 Hz (lids),
-.4 of 5.1 Hz (articulation), 1 of 4 Hz."""
+25 frames a second, by the first of these parts in its name: .06 halves motion of 8.4 Hz (lids),
+.35 of 5.3 Hz (articulation), 1 of 4 Hz."""
 EYES_TOGETHER = 100.0
 SIDES_ALIKE = 1.0
 """Curvature of the cost of different gaze of the two eyes, and of different sides of the face."""
@@ -53,7 +54,14 @@ OPPOSED = (
     ("mouthSmile", "mouthFrown"),
     ("browDown", "browOuterUp"),
     ("mouthPucker", "mouthStretch"),
+    ("mouthPucker", "mouthDimple"),
+    ("mouthShrugLower", "mouthLowerDown"),
+    ("mouthShrugUpper", "mouthUpperUp"),
 )
+REST_QUANTILES = {"blink": 0.5}
+OTHER_REST_QUANTILE = 0.1
+"""A person's rest, as a quantile of all frames: eyes are half shut and wide open in turns, all
+other units come and go from none."""
 RIDERS = {"mouthClose": "jawOpen"}
 """Units that only come together with as much of another: lips close over an open jaw, or they would
 pass through each other."""
@@ -73,7 +81,8 @@ class Prior:
     second difference in time; coupling (E, E) curvature; opposition (E, E) share of the
     geometric mean of two units' curvatures; riders (R, 2) units and
     the ones they never exceed;
-    clear, the activity at which the pull has halved.
+    clear, the activity at which the pull has halved; rest (E,) the quantile over a person's frames
+    at which each unit rests.
     """
 
     sparsity: Float
@@ -82,6 +91,7 @@ class Prior:
     opposition: Float
     riders: tuple[tuple[int, int], ...]
     clear: float
+    rest: Float
 
     def solve(
         self,
@@ -120,6 +130,12 @@ class Prior:
             values[:, carrier] = np.minimum(values[:, carrier] + values[:, rider], 1.0)
         return values
 
+    def at_rest(self, expression: Float) -> Float:
+        """What each unit (E,) shows at rest in frames (T, E) of one person."""
+        order = np.sort(expression, axis=0)
+        place = np.floor(self.rest * (len(order) - 1)).astype(int)
+        return np.asarray(order[place, np.arange(order.shape[1])], np.float32)
+
 
 def expression_prior(
     names: tuple[str, ...],
@@ -138,7 +154,7 @@ def expression_prior(
     sparsity[_named(names, STATIC_PARTS)] *= static_factor
     sparsity[_named(names, RARE_PARTS)] *= RARE_SPARSITY / SPARSITY
     sparsity[_named(names, FREE_PARTS)] = sparse_factor * FREE_SPARSITY
-    stiffness = np.array([_stiffness(name.lower()) for name in names], np.float32)
+    stiffness = np.array([_first(STIFFNESS, name, OTHER_STIFFNESS) for name in names], np.float32)
     stiffness *= (fps / 25.0) ** 4
     place = {name: i for i, name in enumerate(names)}
     coupling = np.zeros((len(names), len(names)), np.float32)
@@ -148,22 +164,33 @@ def expression_prior(
     for left, right in _sides(names):
         _couple(coupling, [place[left], place[right]], (1, -1), SIDES_ALIKE)
     opposition = np.zeros_like(coupling)
-    for one, other in OPPOSED:
-        for side in ("", "Left", "Right"):
-            if one + side in place and other + side in place:
-                i, j = place[one + side], place[other + side]
-                opposition[i, j] = opposition[j, i] = OPPOSITION
+    for i, j in _opposed(place):
+        opposition[i, j] = opposition[j, i] = OPPOSITION
+    rest = [_first(REST_QUANTILES, name, OTHER_REST_QUANTILE) for name in names]
     riders = tuple((place[a], place[b]) for a, b in RIDERS.items() if a in place and b in place)
-    return Prior(sparsity, stiffness, coupling, opposition, riders, clear)
+    return Prior(
+        sparsity, stiffness, coupling, opposition, riders, clear, np.array(rest, np.float32)
+    )
 
 
-def _stiffness(name: str) -> float:
-    return next((share for part, share in STIFFNESS.items() if part in name), OTHER_STIFFNESS)
+def _first(table: Mapping[str, float], name: str, otherwise: float) -> float:
+    """Value of the first part that the unit's name holds."""
+    return next((value for part, value in table.items() if part in name.lower()), otherwise)
 
 
 def _couple(coupling: Float, places: list[int], signs: tuple[int, ...], strength: float) -> None:
     row = np.array(signs, np.float32)
     coupling[np.ix_(places, places)] += strength * np.outer(row, row)
+
+
+def _opposed(place: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """Columns of opposed units of one side, or of one side and of none."""
+    sides = ("", "Left", "Right")
+    for one, other in OPPOSED:
+        for a, b in itertools.product(sides, sides):
+            same = a == b or "" in (a, b)
+            if same and one + a in place and other + b in place:
+                yield place[one + a], place[other + b]
 
 
 def _sides(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

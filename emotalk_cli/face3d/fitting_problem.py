@@ -36,7 +36,7 @@ class Frames:
     """Observed landmarks of T frames and what is known of them so far.
 
     observed (T, 478, 2) px; valid (T,); camera (5,); head_pose (T, 6); expression (T, E);
-    trust (T, 478) robust weights in 0..1.
+    trust (T, 478) robust weights in 0..1; visible (T, 478) is 0 for what the picture hides.
     """
 
     observed: Float
@@ -45,6 +45,7 @@ class Frames:
     head_pose: Float
     expression: Float
     trust: Float
+    visible: Float
 
     def part(self, which: slice) -> Frames:
         """Views on some of the frames."""
@@ -55,6 +56,7 @@ class Frames:
             self.head_pose[which],
             self.expression[which],
             self.trust[which],
+            self.visible[which],
         )
 
 
@@ -88,7 +90,7 @@ class Weights:
         towards /= np.linalg.norm(towards, axis=-1, keepdims=True)
         cosine = np.einsum("lx,tyx,ty->tl", self.normals, turn, towards)
         ramp = np.clip((cosine - HIDDEN_COSINE) / (SEEN_COSINE - HIDDEN_COSINE), 0.0, 1.0)
-        trust = ramp * ramp * (3.0 - 2.0 * ramp) * frames.trust
+        trust = ramp * ramp * (3.0 - 2.0 * ramp) * frames.trust * frames.visible
         single = np.maximum(self.points * trust, MIN_WEIGHT)
         both = trust[:, self.differences].min(axis=-1)
         paired = np.maximum(self.difference_weights * both, MIN_WEIGHT)
