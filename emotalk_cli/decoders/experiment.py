@@ -20,7 +20,7 @@ from emotalk_cli.decoders.denoiser import parameter_count
 from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
-from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, Network, Spec
+from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
 from emotalk_cli.decoders.training import LAST, STATE_JSON, Trainer
 from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError, StaleOutputError
@@ -112,6 +112,7 @@ def make_spec(
         steps=SAMPLING_STEPS[group],
         speech_guidance=GUIDANCE[group],
         emotion_guidance=GUIDANCE[group],
+        temperature=TEMPERATURE[group],
     )
     return dataclasses.replace(spec, network=matched_network(spec)) if group == "single" else spec
 

@@ -2,7 +2,7 @@
 
 A window has `context` frames of the past that are given, then new frames; its last `lookahead`
 frames are only there so that those before them know their future, and are made again by the next
-window from the same noise.
+window from the same noise; a short blend leads over.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float32]
 
+FADE = 5
+"""So many frames lead from what a window foresaw to what the next one makes."""
 LIP_STREAM, FACE_STREAM = 1, 2
 """Numbers that keep the noise of the two decoders apart under one seed."""
 
@@ -38,13 +40,16 @@ LIP_STREAM, FACE_STREAM = 1, 2
 class Draw:
     """How motion is drawn; None takes what the checkpoint recommends.
 
-    `close_lips`: shut them wherever a p, b or m is heard, whatever the decoder says.
+    `temperature` scales the noise that sampling starts from: 0 is the most likely motion, 1 as
+    varied as the data. `close_lips`: shut them wherever a p, b or m is heard, whatever the
+    decoder says.
     """
 
     seed: int = 0
     steps: int | None = None
     speech_guidance: float | None = None
     emotion_guidance: float | None = None
+    temperature: float | None = None
     sampler: str = "dpm"
     close_lips: bool = True
 
@@ -148,6 +153,7 @@ class _Stream:
         self._device = next(decoder.model.parameters()).device
         self._generator = torch.Generator().manual_seed(draw.seed * 4 + number)
         self._noise = torch.zeros(0, len(spec.outputs))
+        self._ahead: Float = np.zeros((0, len(spec.outputs)), np.float32)
         self._past: Float = np.zeros((0, len(spec.outputs)), np.float32)
         self._past_colour: Float = np.zeros((0, len(spec.lip_units)), np.float32)
         self.first = 0
@@ -182,7 +188,8 @@ class _Stream:
             emotion_guidance=_given(draw.emotion_guidance, spec.emotion_guidance),
             sampler=draw.sampler,
         )
-        new = x[0, len(self._past) :].cpu().numpy()
+        new = self._faded(x[0, len(self._past) :].cpu().numpy())
+        self._ahead = new[kept:]
         self._past = np.concatenate([self._past, new[:kept]])[-spec.context :]
         if colour is not None:
             self._past_colour = np.concatenate([self._past_colour, colour[:kept]])[-spec.context :]
@@ -191,6 +198,13 @@ class _Stream:
         result = natural.astype(np.float32)
         return result[:kept], result[kept:]
 
+    def _faded(self, new: Float) -> Float:
+        """The window's new frames, the first few blended with what was foreseen of them."""
+        count = min(FADE, len(self._ahead))
+        part = (np.arange(1, count + 1, dtype=np.float32) / (count + 1))[:, None]
+        new[:count] = self._ahead[:count] * (1 - part) + new[:count] * part
+        return new
+
     def _window_noise(self, new: int) -> Tensor:
         """Noise (1, T, D) of a window; what the last one made provisionally keeps its noise."""
         spec = self._decoder.spec
@@ -198,7 +212,8 @@ class _Stream:
         noise = torch.cat([self._noise, fresh])
         self._noise = noise[new - spec.lookahead :]
         past = torch.zeros(len(self._past), len(spec.outputs))
-        return torch.cat([past, noise])[None].to(self._device)
+        strength = _given(self._draw.temperature, spec.temperature)
+        return strength * torch.cat([past, noise])[None].to(self._device)
 
     def _conditions(self, new: int, colour: Float | None) -> Conditions:
         spec, told = self._decoder.spec, self._told
