@@ -72,7 +72,7 @@ def fit_clip(job: FitJob) -> FitDone:
     person = _identity(job.speaker, job.face_model) if job.speaker else None
     track = fit_sequence(**clip, model=model, identity=person, made_by=made_by)
     store.write(track, job.track)
-    return FitDone(job.track, made=True, notes=_warnings(clip["landmarks"], track))
+    return FitDone(job.track, made=True, notes=warnings_of(clip["landmarks"], track))
 
 
 def fit_video_file(job: FitJob) -> FitDone:
@@ -99,7 +99,7 @@ def fit_video_file(job: FitJob) -> FitDone:
         labels=Labels(clip_id=job.clip_id),
     )
     store.write(track, job.track)
-    return FitDone(job.track, made=True, notes=_warnings(landmarks, track))
+    return FitDone(job.track, made=True, notes=warnings_of(landmarks, track))
 
 
 def fit_photo_file(job: FitJob) -> FitDone:
@@ -119,7 +119,7 @@ def fit_photo_file(job: FitJob) -> FitDone:
     track = fit_photo(face.landmarks, width, height, model, made_by=made_by, labels=labels)
     store.write(track, job.track)
     notes = (face.note,) if face.note else ()
-    return FitDone(job.track, made=True, notes=notes + _warnings(face.landmarks[None], track))
+    return FitDone(job.track, made=True, notes=notes + warnings_of(face.landmarks[None], track))
 
 
 def load_face_model(name: str) -> FaceModel:
@@ -162,7 +162,7 @@ def _identity(clips: tuple[Path, ...], face_model: str) -> Identity:
     return fit_identity(landmarks, sizes, load_face_model(face_model), valid=valid)
 
 
-def _warnings(landmarks: NDArray[np.float32], track: FaceTrack) -> tuple[str, ...]:
+def warnings_of(landmarks: NDArray[np.float32], track: FaceTrack) -> tuple[str, ...]:
     """Why a track is not to be trusted, or nothing."""
     from emotalk_cli.face3d.camera import yaw_pitch_roll
     from emotalk_cli.face3d.fitting_points import inter_ocular

@@ -13,6 +13,7 @@ from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting import fit_identity, fit_photo, fit_sequence
 from emotalk_cli.face3d.fitting_basis import basis_of
 from emotalk_cli.face3d.fitting_points import LIDS_LEFT, LIDS_RIGHT, inter_ocular, lip_gap
+from emotalk_cli.face3d.landmark_offsets import landmark_offsets
 from emotalk_cli.face3d.linear_model import FaceModel, split_arkit_units
 from emotalk_cli.schema import FaceTrack, MadeBy
 
@@ -222,6 +223,14 @@ def test_a_model_with_few_units_of_any_name_fits(model: FaceModel) -> None:
     track = fit(small, film(small, expression, still_pose(50)))
     assert track.expression_names == names
     assert np.abs(track.expression - expression).mean() <= 0.05
+
+
+def test_offsets_belong_to_the_default_model(model: FaceModel) -> None:
+    assert np.abs(landmark_offsets(model)).max() > 0, (
+        "the default model's landmarks were tied anew: "
+        "run `python -m tools.measure_landmark_offsets PHOTO...`"
+    )
+    assert np.linalg.norm(landmark_offsets(model), axis=1).mean() < 0.003
 
 
 def test_no_face_is_a_clear_error(model: FaceModel) -> None:
