@@ -30,7 +30,7 @@ from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float32]
 
-FADE = 5
+FADE = 8
 """So many frames lead from what a window foresaw to what the next one makes."""
 LIP_STREAM, FACE_STREAM = 1, 2
 """Numbers that keep the noise of the two decoders apart under one seed."""
