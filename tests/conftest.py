@@ -1,6 +1,11 @@
 """Fixtures that many tests share."""
 
+import os
 from pathlib import Path
+
+# Before anything loads torch or numpy: many small jobs run faster on one thread each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 

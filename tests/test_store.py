@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,16 @@ import pytest
 
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
-from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, ScoreRow, Scores
+from emotalk_cli.schema import (
+    AudioFeatures,
+    Clip,
+    FaceTrack,
+    Labels,
+    MadeBy,
+    Record,
+    ScoreRow,
+    Scores,
+)
 
 MADE_BY = MadeBy("test", "1", {"fps": 25.0, "names": ["a", "b"]}, seed=3, inputs={"a.wav": "00"})
 
@@ -77,7 +87,7 @@ def make_scores() -> Scores:
 
 
 @pytest.mark.parametrize("make", [make_track, make_features, make_clip, make_scores])
-def test_round_trip(make, tmp_path: Path) -> None:
+def test_round_trip(make: Callable[[], Record], tmp_path: Path) -> None:
     record = make()
     path = store.write(record, tmp_path / "deep" / "a.h5")
     again = store.read(path, type(record))
@@ -168,7 +178,7 @@ def damage_size(file: h5py.File) -> None:
         damage_size,
     ],
 )
-def test_damaged_files_are_refused(damage, tmp_path: Path) -> None:
+def test_damaged_files_are_refused(damage: Callable[[h5py.File], None], tmp_path: Path) -> None:
     path = store.write(make_track(), tmp_path / "a.h5")
     with h5py.File(path, "r+") as file:
         damage(file)

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from render_person import Person
 
 from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.schema import MadeBy
+from tests.render.render_person import Person
 
 DEMO_FACE = Path(__file__).resolve().parents[2] / "emotalk_cli" / "assets" / "demo_face.jpg"
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from render_person import Person
 
 from emotalk_cli.render.mesh import MeshRenderer
 from emotalk_cli.render.portrait import PortraitRenderer
+from tests.render.render_person import Person
 
 SIZE_PX = 384
 MOUTH_AND_CHIN = (61, 291, 0, 200)
