@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emotalk_cli.decoders.closures import closing_columns
 from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
 from emotalk_cli.decoders.motion import resample
+from emotalk_cli.decoders.silence import speaking
 from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float32]
@@ -41,12 +42,14 @@ class Heard:
     """One recording as the decoders hear it: rows at `rate_hz`.
 
     `speech` (N, C): the encoder's features, then mel bands and loudness; `prosody` (N, 5);
-    `closing` (N,): posterior of a sound that closes the lips, 0 where the encoder cannot say.
+    `closing` (N,): posterior of a sound that closes the lips, 0 where the encoder cannot say;
+    `speaking` (N,): share of its motion that the mouth has, little in silence.
     """
 
     speech: Float
     prosody: Float
     closing: Float
+    speaking: Float
     rate_hz: float
     encoder: str
 
@@ -78,6 +81,7 @@ def hear(features: AudioFeatures) -> Heard:
         speech=np.concatenate([speech, bands, loudness[:, None]], axis=1).astype(np.float32),
         prosody=_prosody(features, loudness, active),
         closing=closing,
+        speaking=speaking(features.energy_db, loud_db, features.rate_hz),
         rate_hz=features.rate_hz,
         encoder=features.encoder,
     )

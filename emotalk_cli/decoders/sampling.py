@@ -23,6 +23,7 @@ from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.silence import at_rest
 from emotalk_cli.decoders.spec import Spec, check_pair
 from emotalk_cli.decoders.windows import told_speech
 from emotalk_cli.errors import EmotalkError
@@ -42,7 +43,7 @@ class Draw:
 
     `temperature` scales the noise that sampling starts from: 0 is the most likely motion, 1 as
     varied as the data. `close_lips`: shut them wherever a p, b or m is heard, whatever the
-    decoder says.
+    decoder says. `rest_in_silence`: hardly move them where nothing is said.
     """
 
     seed: int = 0
@@ -52,6 +53,7 @@ class Draw:
     temperature: float | None = None
     sampler: str = "dpm"
     close_lips: bool = True
+    rest_in_silence: bool = True
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def stream_motion(
             start = whole.first
             made, _ = whole.advance(None)
             others, pose = groups.face_of(lip.spec, made)
-            shape = _closed(groups.mouth_of_single(lip.spec, made), told, start, lip.spec, draw)
+            shape = _settled(groups.mouth_of_single(lip.spec, made), told, start, lip.spec, draw)
             yield Motion(groups.whole_face(lip.spec, shape, others), pose)
         return
     lips = _Stream(lip, told, draw, LIP_STREAM)
@@ -129,18 +131,20 @@ def stream_motion(
             colour = np.zeros((sum(length), len(lip.spec.lip_units)), np.float32)
         start = lips.first
         spoken, _ = lips.advance(colour)
-        spoken = _closed(spoken, told, start, lip.spec, draw)
+        spoken = _settled(spoken, told, start, lip.spec, draw)
         shape = compose(spoken, colour[: len(spoken)], mouth or lip.spec.mouth)
         yield Motion(groups.whole_face(lip.spec, shape, others), pose)
 
 
-def _closed(mouth: Float, told: _Told, first: int, spec: Spec, draw: Draw) -> Float:
-    """The mouth (T, L) of frames `first` on, shut where the recording has a p, b or m."""
-    if not draw.close_lips:
-        return mouth
-    times = (first + np.arange(len(mouth))) / spec.fps
-    strength = closing_strength(told.heard.closing, told.heard.rate_hz, times)
-    return close_lips(mouth, strength, spec.mouth)
+def _settled(mouth: Float, told: _Told, first: int, spec: Spec, draw: Draw) -> Float:
+    """The mouth (T, L) of frames `first` on, at rest in silence and shut on a p, b or m."""
+    heard, times = told.heard, (first + np.arange(len(mouth))) / spec.fps
+    if draw.rest_in_silence:
+        mouth = at_rest(mouth, heard.speaking, heard.rate_hz, times)
+    if draw.close_lips:
+        strength = closing_strength(heard.closing, heard.rate_hz, times)
+        mouth = close_lips(mouth, strength, spec.mouth)
+    return mouth
 
 
 class _Stream:

@@ -1,0 +1,38 @@
+"""Lips that rest in silence: what a speaker's mouth does while nothing is said is nobody else's."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.decoders.motion import resample
+
+Float = NDArray[np.float32]
+
+SILENT_BELOW_LOUD_DB = 25.0
+"""So far below the recording's loud rows nothing is said; a noisy one never falls so low."""
+BEFORE_S = 0.16
+AFTER_S = 0.14
+"""Lips part so long before the first sound, and close so long after the last."""
+EASE_S = 0.1
+IDLE = 0.25
+"""Share of its motion that the mouth keeps in silence."""
+
+
+def speaking(energy_db: Float, loud_db: float, rate_hz: float) -> Float:
+    """Level (N,) in dB -> share of its motion that the mouth has (N,) in IDLE..1."""
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+    sounds = (energy_db > loud_db - SILENT_BELOW_LOUD_DB).astype(np.float32)
+    before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
+    size = before + after + 1
+    # Row n looks from `after` rows back to `before` rows ahead.
+    shift = (before - after) // 2
+    near = maximum_filter1d(sounds, size, mode="constant", origin=-shift)
+    eased = uniform_filter1d(near, max(1, round(EASE_S * rate_hz)), mode="nearest")
+    return np.asarray(IDLE + (1 - IDLE) * eased, np.float32)
+
+
+def at_rest(mouth: Float, share: Float, rate_hz: float, times_s: NDArray[np.float64]) -> Float:
+    """Mouth (T, L) with its motion scaled by `share` (N,) at `rate_hz`, read at times (T,)."""
+    return np.asarray(mouth * resample(share, times_s * rate_hz)[:, None], np.float32)

@@ -1,0 +1,41 @@
+"""Where p, b or m is heard the lips meet, and only there."""
+
+import numpy as np
+import pytest
+
+from emotalk_cli.decoders.closures import close_lips, closing_columns, closing_strength
+from emotalk_cli.decoders.mouth import Mouth
+
+FACE = Mouth(("jawOpen", "mouthClose", "mouthUpperUpLeft"), (0.03, -0.03, 0.003), 0.001)
+
+
+def test_columns_of_the_encoder() -> None:
+    assert closing_columns(("a", "b", "hidden_1", "m", "p")) == [1, 3, 4]
+    assert closing_columns(("0", "1")) == []
+
+
+def test_strength_peaks_where_the_phone_is() -> None:
+    posterior = np.zeros(100, np.float32)
+    posterior[40] = 0.9
+    strength = closing_strength(posterior, 50.0, np.arange(50) / 25)
+    assert strength[20] == 1
+    assert strength[:19].max() == 0 and strength[22:].max() == 0
+
+
+def test_doubt_does_nothing() -> None:
+    posterior = np.full(20, 0.1, np.float32)
+    assert closing_strength(posterior, 50.0, np.arange(10) / 25).max() == 0
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_gap_shrinks_by_the_strength(share: float) -> None:
+    open_mouth = np.array([[0.5, 0.1, 0.4]], np.float32)
+    closed = close_lips(open_mouth, np.array([share], np.float32), FACE)
+    gap = float(FACE.gap(open_mouth)[0]) - FACE.rest_m
+    assert float(FACE.gap(closed)[0]) - FACE.rest_m == pytest.approx(gap * (1 - share), abs=1e-5)
+    assert closed.min() >= 0 and closed.max() <= 1
+
+
+def test_closed_lips_stay_as_they_are() -> None:
+    pressed = np.array([[0.0, 0.2, 0.0]], np.float32)
+    np.testing.assert_array_equal(close_lips(pressed, np.ones(1, np.float32), FACE), pressed)

@@ -1,0 +1,31 @@
+"""In silence the mouth rests; before and after sound, and in noise, it is free."""
+
+import numpy as np
+
+from emotalk_cli.decoders.silence import AFTER_S, BEFORE_S, IDLE, at_rest, speaking
+
+RATE_HZ = 50.0
+
+
+def test_rest_surrounds_speech() -> None:
+    energy = np.full(200, -70, np.float32)
+    energy[80:120] = -20
+    share = speaking(energy, -20.0, RATE_HZ)
+    assert np.allclose(share[80:120], 1)
+    assert np.allclose(share[:60], IDLE) and np.allclose(share[140:], IDLE)
+    lead = np.nonzero(share > IDLE + 1e-4)[0]
+    early, late = (80 - lead[0]) / RATE_HZ, (lead[-1] - 119) / RATE_HZ
+    assert BEFORE_S <= early <= BEFORE_S + 0.1
+    assert AFTER_S <= late <= AFTER_S + 0.1
+
+
+def test_noise_frees_the_mouth() -> None:
+    energy = np.random.default_rng(0).uniform(-35, -20, 100).astype(np.float32)
+    assert np.allclose(speaking(energy, -20.0, RATE_HZ), 1)
+
+
+def test_share_scales_the_motion() -> None:
+    mouth = np.ones((5, 3), np.float32)
+    share = np.linspace(0, 1, 11).astype(np.float32)
+    rested = at_rest(mouth, share, RATE_HZ, np.arange(5) / 25)
+    np.testing.assert_allclose(rested[:, 0], [0, 0.2, 0.4, 0.6, 0.8], atol=1e-6)
