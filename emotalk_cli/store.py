@@ -100,6 +100,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def require_writable(path: Path) -> None:
+    """Raise EmotalkError now if a file at `path` could not be written later."""
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise EmotalkError(
+            f"Cannot write {path}: {error.strerror}.", "Choose another place with -o."
+        ) from error
+
+
 def write(record: Record, path: Path) -> Path:
     """Check `record` and write it to `path` whole or not at all."""
     import h5py

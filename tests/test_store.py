@@ -200,6 +200,10 @@ def test_unwritable_place(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmotalkError, match="Cannot write"):
         store.write(make_track(), tmp_path / "file" / "a.h5")
+    with pytest.raises(EmotalkError, match="Cannot write"):
+        store.require_writable(tmp_path / "file" / "deep" / "a.h5")
+    store.require_writable(tmp_path / "deep" / "a.h5")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
 WRITER = """

@@ -110,6 +110,8 @@ def generate(
         _input_hashes(audio, face, lip_decoder, emo_decoder),
     )
     _refuse_stale(out, overwrite)
+    for path in filter(None, (out, motion_out, sheet)):
+        store.require_writable(path)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
         heard = pool.submit(_listen, audio, lip_decoder, made_by, progress)
@@ -117,9 +119,9 @@ def generate(
         loaded = pool.submit(_load_decoders, lip_decoder, emo_decoder)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
     track = _move(features, person, decoders, curve, fps, made_by)
+    width, height = _draw(track, person, renderer, audio, out, size_px, sheet, progress)
     if motion_out is not None:
         store.write(track, motion_out)
-    width, height = _draw(track, person, renderer, audio, out, size_px, sheet, progress)
     return Generated(
         video=out,
         motion=motion_out,
