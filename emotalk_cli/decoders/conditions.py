@@ -6,6 +6,7 @@ heard in training looks like those that were.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,13 @@ def speech_names(features: AudioFeatures) -> tuple[str, ...]:
     """Names of the columns of `Heard.speech`."""
     encoder = features.speech_names or tuple(str(i) for i in range(features.speech.shape[1]))
     return (*encoder, *(f"mel_{band}" for band in range(MEL_BANDS)), "loudness")
+
+
+def kinds_of(names: Sequence[str]) -> NDArray[np.int64]:
+    """Names of speech columns (C) -> kinds (C,): 0 the encoder's, 1 its hidden layer, 2 mel."""
+    wide = [name.startswith("mel_") or name == "loudness" for name in names]
+    hidden = [name.startswith(HIDDEN_PREFIX) for name in names]
+    return np.where(wide, 2, np.where(hidden, 1, 0))
 
 
 def hear(features: AudioFeatures) -> Heard:

@@ -32,6 +32,7 @@ class Augment:
 
     stretch: float = 0.15  # speed is changed by up to this share, sound and motion alike
     speech_noise: float = 0.3  # added to the standardised speech features
+    hide_kind: float = 0.3  # share of windows not told one kind of speech feature at all
     drop_speech: float = 0.1  # share of windows not told their speech
     drop_emotion: float = 0.15  # share of windows not told their emotion
     past_share: float = 0.5  # share of windows that are given their past
@@ -139,6 +140,7 @@ def _check(config: TrainConfig, where: str) -> None:
             raise EmotalkError(f"{where}: {name} must be above 0.", "Choose a larger value.")
     shares = {
         "validation_share": config.validation_share,
+        "augment.hide_kind": config.augment.hide_kind,
         "augment.drop_speech": config.augment.drop_speech,
         "augment.drop_emotion": config.augment.drop_emotion,
         "augment.past_share": config.augment.past_share,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotalk_cli.decoders.conditions import Heard, stacked
+from emotalk_cli.decoders.conditions import Heard, kinds_of, stacked
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.data import Take
 from emotalk_cli.decoders.denoiser import HEARD, Conditions, input_sizes
@@ -28,7 +28,10 @@ MAX_FALSE_COLOUR = 0.8
 
 @dataclass(frozen=True)
 class Window:
-    """Where one window lies: take, recording, first frame, speed; and what it is not told."""
+    """Where one window lies: take, recording, first frame, speed; and what it is not told.
+
+    `hidden_kind` is the kind of speech feature (`conditions.kinds_of`) that is hidden, or -1.
+    """
 
     take: int
     variant: int
@@ -39,6 +42,7 @@ class Window:
     false_colour: bool
     speech_noise: float
     dropout: float
+    hidden_kind: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Windows:
         self._names = tuple(input_sizes(spec))
         mean, scale = np.asarray(spec.output_mean), np.asarray(spec.output_scale)
         self._x0 = [((t.target - mean) / scale).astype(np.float32) for t in self._takes]
+        self._columns = np.tile(kinds_of(spec.speech_names), spec.substeps)
+        self._kinds = np.unique(self._columns) if spec.hears_speech else np.array([-1])
         self._colourable = colour_units(spec.lip_units)
 
     def __len__(self) -> int:
@@ -93,7 +99,8 @@ class Windows:
         """Takes first..first+count from their beginning, unchanged: for validation."""
         last = min(first + count, len(self._takes))
         return [
-            Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0, 0.0) for i in range(first, last)
+            Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0, 0.0, -1)
+            for i in range(first, last)
         ]
 
     def frames(self, windows: Sequence[Window]) -> int:
@@ -132,7 +139,7 @@ class Windows:
         take = self._takes[index]
         speed = float(np.exp(rng.uniform(-1, 1) * np.log1p(augment.stretch)))
         room = len(take.target) - 1 - self._config.window * speed
-        chances = rng.random(4)
+        chances = rng.random(5)
         return Window(
             take=index,
             variant=int(rng.integers(len(take.heard))),
@@ -146,6 +153,7 @@ class Windows:
             false_colour=bool(chances[3] < augment.false_colour),
             speech_noise=augment.speech_noise,
             dropout=self._config.network.input_dropout,
+            hidden_kind=int(rng.choice(self._kinds)) if chances[4] < augment.hide_kind else -1,
         )
 
     def _cut(self, window: Window, frames: int, rng: np.random.Generator) -> dict[str, Float]:
@@ -169,7 +177,8 @@ class Windows:
         if self._spec.hears_speech:
             told = told_speech(self._spec, heard, at / self._spec.fps)
             noise = rng.standard_normal(told.shape, np.float32)
-            row["speech"] = told + np.float32(window.speech_noise) * noise
+            told = told + np.float32(window.speech_noise) * noise
+            row["speech"] = np.where(self._columns == window.hidden_kind, np.float32(0), told)
         for name in HEARD:
             if name in row and window.dropout:
                 kept = rng.random(row[name].shape, np.float32) >= window.dropout
