@@ -230,14 +230,21 @@ def _read_voices(
         digest.update(f"{path.name} {store.sha256_of(path)}\n".encode())
         features = store.read(path, AudioFeatures)
         motion = None
-        track_path = tracks / path.name if tracks else None
-        if track_path and track_path.is_file():
+        track_path = _track_of(path, tracks) if tracks else None
+        if track_path:
             digest.update(f"{track_path.name} {store.sha256_of(track_path)}\n".encode())
             motion = _motion(store.read(track_path, FaceTrack), model, track_path)
         voice = _cut(features, motion)
         voices.setdefault(features.labels.speaker or path.stem, []).append(voice)
         progress.advance()
     return voices, {"voices": digest.hexdigest()}
+
+
+def _track_of(audio: Path, tracks: Path) -> Path | None:
+    """The track of a recording; `CLIP.anything.h5` is one more recording of CLIP."""
+    names = (audio.stem, audio.stem.rpartition(".")[0])
+    found = (tracks / (name + store.SUFFIX) for name in names if name)
+    return next((path for path in found if path.is_file()), None)
 
 
 def _cut(features: AudioFeatures, motion: Motion | None) -> _Voice:
