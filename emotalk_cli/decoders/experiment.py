@@ -15,13 +15,14 @@ from emotalk_cli import __version__
 from emotalk_cli.decoders.card import write_card
 from emotalk_cli.decoders.checkpoint import CONFIG, read_spec
 from emotalk_cli.decoders.config import TrainConfig
+from emotalk_cli.decoders.curves import PICTURE, draw_curves
 from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
 from emotalk_cli.decoders.denoiser import parameter_count
 from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
 from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
-from emotalk_cli.decoders.training import LAST, STATE_JSON, Trainer
+from emotalk_cli.decoders.training import LAST, METRICS, STATE_JSON, Trainer
 from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.parts import FaceGeometry
@@ -73,6 +74,7 @@ def train(
     )
     figures = trainer.run(progress, resume=resume)
     if trainer.is_main:
+        draw_curves(out / METRICS, out / PICTURE)
         counts = (len(training), len(validation))
         write_card(out, spec, config, records.facts, counts, figures, seed)
     return out

@@ -85,7 +85,7 @@ def test_from_records_to_a_decoder(group: str, make_corpus: Callable[[str], Path
     assert decoder.spec.group == group
     assert decoder.spec.expression_names == load_default_face_model().expression_names
     assert {path.name for path in out.iterdir()} == {
-        "README.md", "config.json", "last", "metrics.csv", "model.safetensors",
+        "README.md", "config.json", "curves.png", "last", "metrics.csv", "model.safetensors",
     }  # fmt: skip
     if group != "emo":
         features = store.read(folder / "audio" / "c0.h5", AudioFeatures)
