@@ -23,6 +23,9 @@ REST_LIMITS = {
 lips stay a person's own, a laugh or a raised brow does not. All others rest at 0."""
 OPENING_M = 2e-4
 """A unit that opens the lips by more than this when fully active never rests: lips must close."""
+PASSING = (0.25, 0.6)
+"""From the first to the second value, a mouth's unit is more and more a passing expression, of
+which nothing stays."""
 UPPER_LIP, LOWER_LIP = (82, 13, 312), (87, 14, 317)
 
 
@@ -36,7 +39,10 @@ def resting_expression(expression: Float, shape: Float, model: FaceGeometry) -> 
     _, added = model.landmark_bases(shape)
     gap = added[:, list(UPPER_LIP), 1].mean(axis=1) - added[:, list(LOWER_LIP), 1].mean(axis=1)
     limits[gap > OPENING_M] = 0.0
-    return np.asarray(np.clip(expression, 0.0, limits), np.float32)
+    low, high = PASSING
+    mouth = np.array([name.startswith("mouth") for name in model.expression_names])
+    passing = np.clip((expression - low) / (high - low), 0.0, 1.0) * mouth
+    return np.asarray(np.clip(expression, 0.0, limits) * (1.0 - passing), np.float32)
 
 
 def _limit(name: str) -> float:

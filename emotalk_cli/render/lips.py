@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.face_layer import LOWER, UPPER, FaceLayer
 from emotalk_cli.render.projection import f32
-from emotalk_cli.render.registration import LOWER_INNER_LIP, UPPER_INNER_LIP, Registered
+from emotalk_cli.render.registration import (
+    LOWER_INNER_LIP,
+    LOWER_OUTER_LIP,
+    UPPER_INNER_LIP,
+    UPPER_OUTER_LIP,
+    Registered,
+)
 from emotalk_cli.render.texture import Texture
 
 Float = NDArray[np.float32]
@@ -30,6 +36,13 @@ LINE_SHARE = 0.020
 """Half width of the dark line between closed lips, over the mouth's width."""
 PARTED_SHARE, PARTED_PX = 0.035, 1.6
 """The same for parted lips, whose edges are known less well; they must take no tooth along."""
+SKIN_SHARE = 0.30
+"""No more than this share of a lip's height is replaced by what is next to it: the rest is skin."""
+SEAM_SHARE, SEAM_DARKENING = 0.008, (0.42, 0.58, 0.55)
+"""Half width (over the mouth's width) and depth (of red, green, blue) of the line where lips meet
+that the photo shows apart."""
+OVERLAP_PX = 0.8
+"""Such lips overlap by so much as they meet, so that no tooth of the photo shines through."""
 WET_DARKENING = 0.30
 """How much darker the inner side of a lip gets, away from its edge."""
 
@@ -80,6 +93,8 @@ class LipSeal:
         self._drawn = (
             above @ registered.vertices[top, 1] - below @ registered.vertices[bottom, 1]
         ).astype(np.float32)
+        px_m = float(registered.depth[top[len(top) // 2]]) / registered.camera.focal_px
+        self._overlap = OVERLAP_PX * px_m * np.clip(self.photo_m / SOFT_M - 1.0, 0.0, 1.0)
         self.moved, self._share = _shares(registered, face, top, bottom)
 
     def gaps(self, expression: Float) -> Float:
@@ -95,7 +110,8 @@ class LipSeal:
     def correct(self, points: Float, expression: Float, gaps: Float) -> None:
         """Move the face layer's points (N, 3) so that the lips stand `gaps` apart."""
         drawn = self._drawn + (self._own + expression @ self._units - self._still)
-        points[self.moved, 1] += self._share @ (gaps - drawn)
+        overlap = self._overlap * np.clip(1.0 - gaps / SOFT_M, 0.0, 1.0)
+        points[self.moved, 1] += self._share @ f32(gaps - overlap - drawn)
 
 
 def _columns(line: Float) -> Float:
@@ -151,8 +167,13 @@ class LipTextures:
     and the dark line between closed lips fades out of them where the lips part.
     """
 
-    def __init__(self, texture: Texture, upper_px: Float, lower_px: Float) -> None:
-        """upper_px, lower_px: (N, 2) the inner edges in the photo from corner to corner."""
+    def __init__(
+        self, texture: Texture, upper_px: Float, lower_px: Float, landmarks: Float
+    ) -> None:
+        """upper_px, lower_px: (N, 2) the inner edges in the photo from corner to corner.
+
+        landmarks: (478, 2) px.
+        """
         self._texture = texture
         x0, y0, x1, y1 = texture.box
         self._photo = texture.window(texture.box).copy()
@@ -168,25 +189,39 @@ class LipTextures:
         gap = _mean_gap(upper_px, lower_px, along, up)
         parted = gap > CLOSED_SHARE * self.width_px
         share, least = (PARTED_SHARE, PARTED_PX) if parted else (LINE_SHARE, 0.0)
-        self._half_line = max(share * self.width_px, least)
-        self._layers = [
-            self._open_layer(number, edge - upper_px[0], along, up, s, n, inside)
-            for number, edge in ((UPPER, upper_px), (LOWER, lower_px))
-        ]
+        half_line = max(share * self.width_px, least)
+        self._layers = []
+        for number, inner, outer in (
+            (UPPER, upper_px, landmarks[list(UPPER_OUTER_LIP)]),
+            (LOWER, lower_px, landmarks[list(LOWER_OUTER_LIP)]),
+        ):
+            edge, border = inner - upper_px[0], outer - upper_px[0]
+            line = np.interp(s, edge @ along, edge @ up)
+            height = np.abs(line - np.interp(s, border @ along, border @ up))
+            half = np.minimum(half_line, np.maximum(SKIN_SHARE * height, 1.0))
+            self._layers.append(self._open_layer(number, line, half, height, up, n, inside))
         self._last = np.full(COLUMNS, -1.0, np.float32)
 
     def _open_layer(
-        self, number: int, edge: Float, along: Float, up: Float, s: Float, n: Float, inside: Float
-    ) -> tuple[int, Float, Float, Float]:
-        """(patch, colours of the open lip, weight where it replaces the line, weight beyond)."""
+        self,
+        number: int,
+        line: Float,
+        half: Float,
+        height: Float,
+        up: Float,
+        n: Float,
+        inside: Float,
+    ) -> tuple[int, Float, Float, Float, Float]:
+        """(patch, colours of the open lip, weight where it replaces the line, weight beyond, light
+        of the line where lips meet). line, half, height: (h, w) px, the lip's edge, the half
+        width of what is replaced, and the lip's height.
+        """
         sign = 1.0 if number == UPPER else -1.0
-        line = np.interp(s, edge @ along, edge @ up)
-        half = self._half_line
         beyond = (line - n) * sign
-        reach = np.minimum(half + np.abs(beyond + half), 0.16 * self.width_px)
+        reach = np.minimum(half + np.abs(beyond + half), np.maximum(0.75 * height, half))
         source = np.where(beyond > -half, line + sign * reach, n) - n
-        height, width = s.shape
-        x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+        rows, columns = n.shape
+        x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
         lip = cv2.remap(
             self._photo,
             (x + source * up[0]).astype(np.float32),
@@ -198,7 +233,9 @@ class LipTextures:
         lip[..., :3] *= (1.0 - WET_DARKENING * deep)[..., None]
         weight = np.clip((beyond + 1.3 * half) / half, 0.0, 1.0) * inside
         past = np.clip((beyond - 0.2 * half) / half, 0.0, 1.0)
-        return number, lip, weight.astype(np.float32), past.astype(np.float32)
+        away = beyond / max(SEAM_SHARE * self.width_px, 1.0)
+        seam = np.exp(-0.5 * away * away) * inside
+        return number, lip, f32(weight), f32(past), f32(seam)
 
     def update(self, gaps_px: Float, photo_gaps_px: Float) -> None:
         """Show the lips for the given distances (COLUMNS,) px, now and in the photo."""
@@ -210,9 +247,11 @@ class LipTextures:
         opened = np.interp(self._column, share, np.clip((gaps_px - photo_gaps_px) / fade, 0, 1))
         closing = np.interp(self._column, share, np.clip((photo_gaps_px - gaps_px) / fade, 0, 1))
         shown = np.interp(self._column, share, np.clip(photo_gaps_px / fade - 0.5, 0, 1))
-        for number, lip, weight, past in self._layers:
+        met = closing * np.interp(self._column, share, np.clip(1.0 - gaps_px / fade, 0, 1))
+        for number, lip, weight, past, seam in self._layers:
             amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
             mixed = self._photo + amount * (lip - self._photo)
+            mixed[..., :3] *= 1.0 - (seam * met)[..., None] * f32(SEAM_DARKENING)
             self._texture.patch(number)[:] = mixed
 
 

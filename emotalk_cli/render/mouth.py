@@ -16,7 +16,17 @@ Float = NDArray[np.float32]
 PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
 SUPERSAMPLING = 2
 DEPTH_FADE_M = {"mouth_inner": 0.010, "gums": 0.022, "tongue": 0.030, "teeth": 0.030}
-"""How far behind the front teeth light falls to 1/e on each part."""
+"""How far behind the lips light falls to 1/e on each part."""
+DEEPEST = 0.15
+"""Light that is left in the depth."""
+LIP_DEPTH_M = 0.007
+"""Front teeth stand so far behind the lips' edges."""
+BEHIND_LIPS = 0.55
+"""Brightness of the lips' wet inner side where they stand off from the mouth's inside."""
+LOWER_TEETH = f32([0.92, 0.87, 0.82])
+"""Lower teeth against upper ones: in the lips' shade, lit by what the tongue reflects."""
+OVERBITE_M = 0.0045
+"""The lower teeth stand so much lower than the model has them: lower lips mostly cover them."""
 AMBIENT, DIFFUSE = 0.70, 0.38
 LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])
 OPEN_FULLY_M = 0.016
@@ -54,22 +64,28 @@ class Mouth:
         joined = np.concatenate(faces)
         self.ids, local = np.unique(joined, return_inverse=True)
         self._triangles = np.ascontiguousarray(local.reshape(-1, 3), np.int32)
-        front = float(registered.vertices[faces[PARTS.index("teeth_upper")], 2].max())
+        self.points = _lowered_jaw(model, registered, faces)[self.ids]
         self._albedo = np.zeros((len(self.ids), 3), np.float32)
-        behind = front - registered.vertices[self.ids, 2]
+        lips = registered.vertices[model.contours["lips_inner_upper"]]
+        # At the corners the opening lies deep; what is near behind it there is lit as well.
+        opening = np.interp(self.points[:, 0], lips[:, 0], lips[:, 2])
+        behind = opening - LIP_DEPTH_M - self.points[:, 2]
         wet = self._near_lips(model, registered)
         paint = {"mouth_inner": "depth", "gums": "gum", "tongue": "tongue"}
         for part, triangles in zip(PARTS, faces, strict=True):
             here = np.isin(self.ids, triangles)
             fade = DEPTH_FADE_M[part if part in DEPTH_FADE_M else "teeth"]
             light = np.exp(-np.maximum(behind[here], 0.0) / fade)
+            light = DEEPEST + (1.0 - DEEPEST) * light
             self._albedo[here] = colours[paint.get(part, "tooth")] * light[:, None]
+            if part == "teeth_lower":
+                self._albedo[here] *= LOWER_TEETH
             if part == "mouth_inner":
                 lip = wet[here][:, None]
                 self._albedo[here] += lip * (colours["lip"] - self._albedo[here])
         self._normals = np.zeros((len(self.ids), 3), np.float32)
         self._shaded = np.zeros((len(self.ids), 3), np.float32)
-        self._depth_colour = colours["depth"] * 0.2
+        self._behind_lips = colours["lip"] * BEHIND_LIPS
         self._seen = seen
 
     def _near_lips(self, model: FaceGeometry, registered: Registered) -> Float:
@@ -117,7 +133,7 @@ class Mouth:
         light = (AMBIENT + DIFFUSE * facing) * through
         np.multiply(self._albedo, light[:, None], out=self._shaded)
         picture = np.empty((*size, 3), np.float32)
-        picture[:] = self._depth_colour
+        picture[:] = self._behind_lips
         nearest = np.full(size, FAR, np.float32)
         draw_attributes(
             np.ascontiguousarray((xy - origin) * n),
@@ -134,9 +150,7 @@ class Mouth:
         small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
         cover *= f32(1 / 255)
-        if self._seen is None:
-            # Closed lips keep the line that the photo shows between them.
-            cover *= min(1.0, float(gaps.max()) * px_per_m / SLIT_PX)
+        cover *= self._parted(outline, origin, box, gaps * px_per_m)
         slit = _slit_light(cover)
         rest = 0.0
         if self._seen is not None:
@@ -145,6 +159,14 @@ class Mouth:
         cover = cover[..., None]
         target = out[y0:y1, x0:x1]
         target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
+
+    @staticmethod
+    def _parted(outline: Float, origin: Float, box: tuple[int, int], gaps_px: Float) -> Float:
+        """How far the lips are parted at each column (1, w): nothing is seen where they meet."""
+        x = outline[:, 0]
+        across = (np.arange(box[0]) + 0.5 + origin[0] - x.min()) / max(float(np.ptp(x)), 1.0)
+        at = np.linspace(0.0, 1.0, len(gaps_px))
+        return f32(np.clip(np.interp(across, at, gaps_px) / SLIT_PX, 0.0, 1.0))[None]
 
     def _shadow(self, mask: NDArray[np.uint8], px_per_m: float) -> Float:
         """Light (H, W) behind the lips: little near their edges, least under the upper lip."""
@@ -155,6 +177,20 @@ class Mouth:
         light[down:] = wide[:-down]
         light[:down] = 0.0
         return f32(np.clip(0.5 + 0.75 * light, 0.0, 1.0))
+
+
+def _lowered_jaw(
+    model: FaceGeometry, registered: Registered, faces: list[NDArray[np.int32]]
+) -> Float:
+    """The vertices (V, 3) m with the lower teeth, and gums that move with them, set lower."""
+    points = registered.vertices.copy()
+    below = np.unique(faces[PARTS.index("teeth_lower")])
+    if "jawOpen" in model.expression_names and len(below):
+        jaw = registered.units[model.expression_names.index("jawOpen"), :, 1]
+        gums = np.unique(faces[PARTS.index("gums")])
+        below = np.union1d(below, gums[jaw[gums] < 0.5 * float(jaw[below].mean())])
+    points[below, 1] -= OVERBITE_M
+    return points
 
 
 class SeenMouth:
@@ -179,7 +215,7 @@ class SeenMouth:
             np.median(self._colours[chosen], axis=0) if chosen.sum() > MIN_TOOTH_PX else None
         )
         light = np.clip((level / bright - DARK_SHARE) / (LIGHT_SHARE - DARK_SHARE), 0.0, 1.0)
-        soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 1.2)
+        soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 0.8)
         self._tooth = light * np.clip(2.0 * soft - 1.0, 0.0, 1.0)
         self._gaps = gaps
         self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])

@@ -92,7 +92,7 @@ class PortraitRenderer:
         self._head = self._make_head(units, matte)
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
-        self._make_lips(still)
+        self._make_lips(still, landmarks)
         self._seen_mouth = self._find_seen_mouth()
         tooth = self._seen_mouth.tooth if self._seen_mouth else None
         colours = mouth_colours(self._photo, landmarks, tooth)
@@ -114,12 +114,14 @@ class PortraitRenderer:
             matte=matte,
         )
 
-    def _make_lips(self, still: FaceTrack) -> None:
+    def _make_lips(self, still: FaceTrack, landmarks: Float) -> None:
         model, r, face = self._model, self._registered, self._face
         neutral = model.vertices(still.shape, np.zeros_like(self._still))
         self._seal = LipSeal(model, r, face, self._still, neutral)
         top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
-        self._lip_textures = LipTextures(self._texture, r.photo_xy[top], r.photo_xy[bottom])
+        self._lip_textures = LipTextures(
+            self._texture, r.photo_xy[top], r.photo_xy[bottom], landmarks
+        )
         self._upper_edge = _find(face, top, UPPER)
         self._lower_edge = _find(face, bottom, LOWER)
         middle = r.depth[top[len(top) // 2]]
@@ -148,7 +150,7 @@ class PortraitRenderer:
         r, face, head, mouth = self._registered, self._face, self._head, self._mouth
         self._ends = np.cumsum([0, len(face.ids), len(head.points), len(mouth.ids), 3])
         rigid = np.zeros((len(units), 3, 3), np.float32)
-        base = [r.vertices[face.ids], head.points, r.vertices[mouth.ids], self._mouth_frame()]
+        base = [r.vertices[face.ids], head.points, mouth.points, self._mouth_frame()]
         base = np.concatenate(base)
         moves = [units[:, face.ids], head.units, r.units[:, mouth.ids], rigid]
         moves = np.concatenate(moves, axis=1)

@@ -30,12 +30,28 @@ so on the back of the head."""
 UPPER_INNER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER_LIP = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 """MediaPipe's points of the lips' inner edges, from the subject's right corner to the left one."""
+UPPER_OUTER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LOWER_OUTER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+"""The same for their outer edges."""
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 OVAL_WEIGHT = 0.25
 """MediaPipe's outline slides over the skin, so it is trusted less than the features."""
+MOUTH_CORNERS, LIP_MIDDLES, IRISES = (61, 291), (13, 14), (468, 473)
+SMILES = ("mouthSmileLeft", "mouthSmileRight")
+SMILE_FROM, SMILE_FULL = 0.3, 0.6
+"""Smiles this strong are weighed against what a mouth at rest looks like."""
+REST_WIDTH = 0.79
+"""Width of a mouth at rest over the distance of the irises."""
+REST_CORNERS_M = -0.001
+"""Height of its corners over the middle of the lip line."""
+MAX_SMILE_SCALE = (1.45, 1.25)
+"""Most that smiles are scaled, sideways and upwards."""
+CHIN_FROM_M, CHIN_FADE_M, CHIN_SHARE = 0.004, 0.038, 0.6
+"""So far below the corners a smile taken back begins to let go of the chin, over this length, by
+this share: chins hardly take part in smiles."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +92,46 @@ def register(model: FaceGeometry, still: FaceTrack, landmarks: Float, scale: flo
     vertices = np.asarray(start + correction @ rotation, np.float32)
     placed = _calm_sides(model, vertices, vertices @ rotation.T + translation)
     vertices = np.asarray((placed - translation) @ rotation, np.float32)
+    _scale_smiles(model, vertices, units, still.expression[0])
     return Registered(
         vertices, units, rotation, translation, camera, camera.project(placed), -placed[:, 2]
     )
+
+
+def _scale_smiles(model: FaceGeometry, vertices: Float, units: Float, still: Float) -> None:
+    """Scale, in place, what the smile units do, so that a photo's smile can be taken back.
+
+    From one smiling photo nobody can tell a wide mouth from a wide smile; what is wider or higher
+    than a mouth at rest usually is counts as smile. vertices: (V, 3) m at the expression `still`
+    (E,); units: (E, V, 3) m.
+    """
+    smiles = [model.expression_names.index(n) for n in SMILES if n in model.expression_names]
+    if not smiles or float(still[smiles].mean()) <= SMILE_FROM:
+        return
+    share = (float(still[smiles].mean()) - SMILE_FROM) / (SMILE_FULL - SMILE_FROM)
+    ids = [*MOUTH_CORNERS, *LIP_MIDDLES, *IRISES]
+    corners = model.triangles[model.landmark_triangles[ids]]
+    weights = model.landmark_barycentric[ids][..., None]
+
+    def mouth(points: Float) -> Float:
+        """Width and height of the corners, and the distance of the irises."""
+        at = (points[corners] * weights).sum(axis=1)
+        width = at[1, 0] - at[0, 0]
+        return f32([width, at[:2, 1].mean() - at[2:4, 1].mean(), at[5, 0] - at[4, 0]])
+
+    now = mouth(vertices)
+    at_rest = mouth(vertices - np.tensordot(still, units, 1))
+    smile = mouth(np.tensordot(still[smiles], units[smiles], 1))
+    too_wide = at_rest[0] - REST_WIDTH * at_rest[2]
+    too_high = at_rest[1] - REST_CORNERS_M
+    for axis, excess in enumerate((too_wide, too_high)):
+        limit = MAX_SMILE_SCALE[axis] - 1.0
+        more = float(np.clip(excess / max(float(smile[axis]), 1e-3), 0.0, limit))
+        units[smiles, :, axis] *= 1.0 + min(1.0, share) * more
+    corner_y = float((vertices[corners] * weights).sum(axis=1)[:2, 1].mean() + at_rest[1] - now[1])
+    chin = np.clip((corner_y - CHIN_FROM_M - vertices[:, 1]) / CHIN_FADE_M, 0.0, 1.0)
+    chin = chin * chin * (3.0 - 2.0 * chin)
+    units[smiles] *= (1.0 - min(1.0, share) * CHIN_SHARE * chin)[:, None]
 
 
 def _calm_sides(model: FaceGeometry, vertices: Float, placed: Float) -> Float:

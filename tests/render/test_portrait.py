@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.render.mesh import MeshRenderer
 from emotalk_cli.render.portrait import PortraitRenderer
+from emotalk_cli.render.registration import register
 from tests.render.render_person import Person
 
 SIZE_PX = 384
@@ -99,10 +100,40 @@ def test_open_mouth_is_dark_inside(person: Person, renderer: PortraitRenderer) -
     wide[person.model.unit_index("jawOpen")] = 0.9
     y, x = box(person, renderer, MOUTH_AND_CHIN)
 
+    cheek_x, cheek_y = spot(person, renderer, 50)
+
     def dark(expression: NDArray[np.float32]) -> int:
-        return int((renderer.frame(expression, pose)[y, x].max(axis=2) < 60).sum())
+        """Pixels much darker than the cheek."""
+        frame = renderer.frame(expression, pose)
+        skin = int(frame[cheek_y, cheek_x].max())
+        return int((frame[y, x].max(axis=2) < 0.4 * skin).sum())
 
     assert dark(wide) > dark(np.zeros_like(wide)) + 100
+
+
+def test_closed_lips_show_no_teeth(person: Person, renderer: PortraitRenderer) -> None:
+    """The photo smiles with its teeth; a mouth at rest must be lips alone."""
+    pose = person.still.head_pose[0]
+    y, x = box(person, renderer, (61, 291, 13, 14))
+
+    def white(expression: NDArray[np.float32]) -> int:
+        """Bright pixels without colour."""
+        mouth = renderer.frame(expression, pose)[y, x].astype(int)
+        return int(((mouth.min(axis=2) > 170) & (np.ptp(mouth, axis=2) < 40)).sum())
+
+    teeth = white(person.still.expression[0])
+    assert teeth > 100
+    # Wet lips shine in a few pixels.
+    assert white(np.zeros_like(person.still.expression[0])) < 0.1 * teeth
+
+
+def test_a_smile_taken_back_leaves_a_mouth_of_usual_width(person: Person) -> None:
+    still, model = person.still, person.model
+    registered = register(model, still, person.landmarks[:, :2], 1.0)
+    rest = registered.vertices - np.tensordot(still.expression[0], registered.units, 1)
+    corners = model.at_landmarks(rest)[[61, 291, 468, 473]]
+    width, eyes = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[2])
+    assert 0.7 < width / eyes < 0.82
 
 
 @pytest.mark.parametrize("iris", [468, 473])
