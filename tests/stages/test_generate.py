@@ -1,0 +1,155 @@
+"""The main job: one photo, one recording and an emotion become a talking video."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotalk_cli import store
+from emotalk_cli.errors import EmotalkError, StaleOutputError
+from emotalk_cli.media import ffmpeg_binary, probe, read_frames, read_sound
+from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, Generated, generate
+
+FPS = 25.0
+SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 2 s of the demo's speech, as the mp3 that people have."""
+    path = tmp_path_factory.mktemp("speech") / "a b'c.mp3"
+    command = [
+        ffmpeg_binary(),
+        "-v",
+        "error",
+        "-i",
+        str(DEMO_SPEECH),
+        "-t",
+        str(SECONDS),
+        str(path),
+    ]
+    subprocess.run(command, check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Generated:
+    folder = tmp_path_factory.mktemp("made")
+    return generate(
+        speech,
+        DEMO_FACE,
+        folder / "deep" / "a.mp4",
+        emotion="0 neutral, 1 happy",
+        size_px=256,
+        motion_out=folder / "a.h5",
+        sheet=folder / "a.png",
+    )
+
+
+def described(path: Path) -> str:
+    done = subprocess.run([ffmpeg_binary(), "-i", str(path)], capture_output=True, text=True)
+    return done.stderr
+
+
+def test_the_video_plays_everywhere(made: Generated) -> None:
+    text = described(made.video)
+    for word in ("h264", "yuv420p", "256x256", "25 fps", "aac", "Synthetic"):
+        assert word in text
+    info = probe(made.video)
+    assert info.sound_offset_s == pytest.approx(0.0, abs=1e-3)
+    frames = sum(1 for _ in read_frames(made.video, FPS))
+    assert frames == made.frames == round(made.duration_s * FPS)
+    assert abs(len(read_sound(made.video)) / 16000 - made.duration_s) <= 0.04
+    assert abs(made.duration_s - SECONDS) <= 0.1
+
+
+def test_the_face_moves_and_the_background_stands(made: Generated) -> None:
+    frames = np.stack([f.astype(np.float32) for f in read_frames(made.video, FPS)])
+    moved = frames.std(axis=0).mean(axis=-1)
+    assert moved[120:180, 100:160].mean() > 2.0  # mouth and chin
+    assert moved[:40, :20].mean() < 1.0  # a corner of the wall
+
+
+def test_the_motion_is_a_track(made: Generated) -> None:
+    assert made.motion is not None
+    track = store.read(made.motion, FaceTrack)
+    assert len(track.expression) == made.frames
+    assert track.emotion_weights is not None
+    smile = track.expression[:, track.expression_names.index("mouthSmileLeft")]
+    assert smile[-10:].mean() > smile[:10].mean() + 0.2
+    jaw = track.expression[:, track.expression_names.index("jawOpen")]
+    assert np.ptp(jaw) > 0.05
+
+
+def test_same_seed_same_motion(made: Generated, speech: Path, tmp_path: Path) -> None:
+    assert made.motion is not None
+    first = store.read(made.motion, FaceTrack)
+    tracks = []
+    for seed in (0, 1):
+        out = tmp_path / f"{seed}.h5"
+        generate(
+            speech,
+            DEMO_FACE,
+            tmp_path / f"{seed}.mp4",
+            emotion="0 neutral, 1 happy",
+            size_px=128,
+            seed=seed,
+            motion_out=out,
+        )
+        tracks.append(store.read(out, FaceTrack))
+    np.testing.assert_array_equal(tracks[0].expression, first.expression)
+    np.testing.assert_array_equal(tracks[0].head_pose, first.head_pose)
+    assert not np.array_equal(tracks[1].head_pose, first.head_pose)
+
+
+def test_what_exists_is_kept(made: Generated, speech: Path) -> None:
+    before = made.video.read_bytes()
+    with pytest.raises(StaleOutputError, match="overwrite"):
+        generate(speech, DEMO_FACE, made.video, emotion="sad", size_px=256)
+    assert made.video.read_bytes() == before
+
+
+def noise(path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)).save(path)
+
+
+def blank(path: Path) -> None:
+    Image.new("RGB", (300, 300), (200, 180, 160)).save(path)
+
+
+def text(path: Path) -> None:
+    path.write_text("no picture")
+
+
+@pytest.mark.parametrize("write", [noise, blank, text])
+def test_pictures_without_a_face_are_refused(
+    write: Callable[[Path], None], speech: Path, tmp_path: Path
+) -> None:
+    face = tmp_path / "f.png"
+    write(face)
+    with pytest.raises(EmotalkError, match=r"f\.png") as caught:
+        generate(speech, face, tmp_path / "a.mp4")
+    assert caught.value.next_step
+    assert [p.name for p in tmp_path.iterdir()] == ["f.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"emotion": "jolly"}, "no emotion called 'jolly'"),
+        ({"intensity": 2.0}, "intensity"),
+        ({"fps": 1000.0}, "1000 frames a second"),
+        ({"size_px": 7}, "7 pixels"),
+        ({"lip_decoder": Path("nowhere")}, "no checkpoint"),
+    ],
+)
+def test_options_that_cannot_work(
+    options: dict[str, object], problem: str, speech: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EmotalkError, match=problem):
+        generate(speech, DEMO_FACE, tmp_path / "a.mp4", **options)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
