@@ -7,18 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.motion import resample
 from emotalk_cli.decoders.mouth import Mouth
 
 Float = NDArray[np.float32]
 
 CLOSING_PHONES = ("p", "b", "m")
-UNSURE, SURE = 0.15, 0.5
+UNSURE, SURE = 0.08, 0.3
 """Posteriors of the three together: below the first nothing is done, from the second on all."""
-SPREAD_S = (0.0, 0.02, 0.04)
-SPREAD = (1.0, 0.6, 0.2)
-"""How much a moment counts for one so far away: recognisers mark a phone by a short peak only,
-lips take about 60 ms to close and as long to open."""
+REACH_S = 0.07
+"""A recogniser marks a phone by a short peak that is up to so much early or late; within that
+reach the lips meet where they are nearest already."""
+LATE_COST_M_S = 0.02
+"""Half a millimetre of opening outweighs 25 ms of distance from the peak."""
+BESIDE = 0.3
+"""How much the frames before and after close with it."""
 LIFTERS = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 
 
@@ -27,15 +29,28 @@ def closing_columns(speech_names: Sequence[str]) -> list[int]:
     return [i for i, name in enumerate(speech_names) if name in CLOSING_PHONES]
 
 
-def closing_strength(posterior: Float, rate_hz: float, times_s: NDArray[np.float64]) -> Float:
-    """Posterior (N,) of p, b or m at `rate_hz` -> how much the lips must close (T,) in 0..1."""
-    heard = np.zeros(len(times_s), np.float32)
-    for distance, weight in zip(SPREAD_S, SPREAD, strict=True):
-        for sign in (-1, 1):
-            moved = resample(posterior, (times_s + sign * distance) * rate_hz)
-            heard = np.maximum(heard, np.float32(weight) * moved)
-    certain = np.clip((heard - UNSURE) / (SURE - UNSURE), 0.0, 1.0)
-    return np.asarray(certain**2 * (3 - 2 * certain), np.float32)
+def closing_strength(
+    posterior: Float, rate_hz: float, first: int, fps: float, gap_m: Float
+) -> Float:
+    """How much the lips must close (T,) in 0..1 at the frames `first`, `first` + 1, ...
+
+    `posterior` (N,) of p, b or m at `rate_hz`; `gap_m` (T,) the lips' gap as it is. A peak between
+    two frames belongs to the earlier.
+    """
+    times_s = (first + np.arange(len(gap_m))) / fps
+    strength = np.zeros(len(gap_m), np.float32)
+    for row in _peaks(posterior):
+        peak_s = row / rate_hz
+        if not times_s[0] <= peak_s < times_s[-1] + 1 / fps:
+            continue
+        distance = np.abs(times_s - peak_s)
+        cost = np.where(distance <= REACH_S, gap_m + LATE_COST_M_S * distance, np.inf)
+        frame, certain = int(np.argmin(cost)), _certainty(float(posterior[row]))
+        strength[frame] = max(strength[frame], certain)
+        for beside in (frame - 1, frame + 1):
+            if 0 <= beside < len(strength):
+                strength[beside] = max(strength[beside], BESIDE * certain)
+    return strength
 
 
 def close_lips(articulation: Float, strength: Float, mouth: Mouth) -> Float:
@@ -56,3 +71,16 @@ def close_lips(articulation: Float, strength: Float, mouth: Mouth) -> Float:
             closed = np.clip(result[:, unit] + missing, 0.0, 1.0)
             result[:, unit] = np.where(strength > 0, closed, result[:, unit])
     return result
+
+
+def _peaks(posterior: Float) -> NDArray[np.int64]:
+    """Rows where the posterior is above UNSURE and no smaller than beside."""
+    padded = np.pad(posterior, 1)
+    higher = (posterior >= padded[:-2]) & (posterior > padded[2:])
+    return np.nonzero(higher & (posterior > UNSURE))[0]
+
+
+def _certainty(posterior: float) -> float:
+    """0 up to UNSURE, 1 from SURE on, smooth between."""
+    part = min(max((posterior - UNSURE) / (SURE - UNSURE), 0.0), 1.0)
+    return part**2 * (3 - 2 * part)

@@ -142,7 +142,8 @@ def _settled(mouth: Float, told: _Told, first: int, spec: Spec, draw: Draw) -> F
     if draw.rest_in_silence:
         mouth = at_rest(mouth, heard.speaking, heard.rate_hz, times)
     if draw.close_lips:
-        strength = closing_strength(heard.closing, heard.rate_hz, times)
+        gap = spec.mouth.gap(mouth)
+        strength = closing_strength(heard.closing, heard.rate_hz, first, spec.fps, gap)
         mouth = close_lips(mouth, strength, spec.mouth)
     return mouth
 

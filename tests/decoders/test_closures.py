@@ -17,14 +17,32 @@ def test_columns_of_the_encoder() -> None:
 def test_strength_peaks_where_the_phone_is() -> None:
     posterior = np.zeros(100, np.float32)
     posterior[40] = 0.9
-    strength = closing_strength(posterior, 50.0, np.arange(50) / 25)
+    strength = closing_strength(posterior, 50.0, 0, 25.0, np.full(50, 0.01, np.float32))
     assert strength[20] == 1
     assert strength[:19].max() == 0 and strength[22:].max() == 0
 
 
+def test_lips_meet_where_they_are_nearest() -> None:
+    posterior = np.zeros(100, np.float32)
+    posterior[40] = 0.9
+    gap = np.full(50, 0.01, np.float32)
+    gap[21] = 0.004
+    strength = closing_strength(posterior, 50.0, 0, 25.0, gap)
+    assert strength[21] == 1 and strength[20] < 0.5
+
+
+def test_windows_share_no_peak_and_lose_none() -> None:
+    rng = np.random.default_rng(0)
+    posterior = np.zeros(400, np.float32)
+    posterior[rng.choice(np.arange(4, 390, 8), 20, replace=False)] = 0.9
+    gap = np.full(200, 0.01, np.float32)
+    parts = [closing_strength(posterior, 50.0, n, 25.0, gap[n : n + 40]) for n in range(0, 200, 40)]
+    assert (np.concatenate(parts) == 1).sum() == 20
+
+
 def test_doubt_does_nothing() -> None:
-    posterior = np.full(20, 0.1, np.float32)
-    assert closing_strength(posterior, 50.0, np.arange(10) / 25).max() == 0
+    posterior = np.full(20, 0.05, np.float32)
+    assert closing_strength(posterior, 50.0, 0, 25.0, np.full(10, 0.01, np.float32)).max() == 0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
