@@ -237,9 +237,12 @@ class LipTextures:
         seam = np.exp(-0.5 * away * away) * inside
         return number, lip, f32(weight), f32(past), f32(seam)
 
-    def update(self, gaps_px: Float, photo_gaps_px: Float) -> None:
-        """Show the lips for the given distances (COLUMNS,) px, now and in the photo."""
-        if float(np.abs(gaps_px - self._last).max()) < 0.05:
+    def update(self, gaps_px: Float, photo_gaps_px: Float, *, skin_changed: bool) -> None:
+        """Show the lips for the given distances (COLUMNS,) px, now and in the photo.
+
+        skin_changed: whether the texture around them is not as it was at the last call.
+        """
+        if float(np.abs(gaps_px - self._last).max()) < 0.05 and not skin_changed:
             return
         self._last = gaps_px.copy()
         share = np.linspace(0.0, 1.0, COLUMNS)
@@ -247,10 +250,11 @@ class LipTextures:
         opened = np.interp(self._column, share, np.clip((gaps_px - photo_gaps_px) / fade, 0, 1))
         closing = np.interp(self._column, share, np.clip((photo_gaps_px - gaps_px) / fade, 0, 1))
         shown = np.interp(self._column, share, np.clip(photo_gaps_px / fade - 0.5, 0, 1))
+        skin = self._texture.window(self._texture.box)
         met = closing * np.interp(self._column, share, np.clip(1.0 - gaps_px / fade, 0, 1))
         for number, lip, weight, past, seam in self._layers:
             amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
-            mixed = self._photo + amount * (lip - self._photo)
+            mixed = skin + amount * (lip - skin)
             mixed[..., :3] *= 1.0 - (seam * met)[..., None] * f32(SEAM_DARKENING)
             self._texture.patch(number)[:] = mixed
 

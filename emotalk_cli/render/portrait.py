@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.eyes import Eyes, quiet_lids
 from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
+from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.light import estimate_light, light_ratio
@@ -92,6 +93,7 @@ class PortraitRenderer:
         self._head = self._make_head(units, matte)
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
+        self._folds = SmileFolds(model, self._texture, landmarks, self._still)
         self._make_lips(still, landmarks)
         self._seen_mouth = self._find_seen_mouth()
         tooth = self._seen_mouth.tooth if self._seen_mouth else None
@@ -203,7 +205,9 @@ class PortraitRenderer:
         end = self._ends[1]
         ratio = light_ratio(self._light, self._normals_before, self._normals_of(self._placed[:end]))
         self._near[:, 2] = 1.0 + (ratio - 1.0) * self._near[:, 3]
-        self._lip_textures.update(gaps * self._px_per_m, self._seal.photo_m * self._px_per_m)
+        changed = self._folds.update(expression)
+        photo_gaps = self._seal.photo_m * self._px_per_m
+        self._lip_textures.update(gaps * self._px_per_m, photo_gaps, skin_changed=changed)
         self._eyes.update(expression)
         waiting = [self._pool.submit(self._draw, *rows) for rows in self._rows[1:]]
         self._draw(*self._rows[0])

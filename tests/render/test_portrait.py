@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.mesh import MeshRenderer
 from emotalk_cli.render.portrait import PortraitRenderer
 from emotalk_cli.render.registration import register
+from emotalk_cli.render.texture import make_texture
 from tests.render.render_person import Person
 
 SIZE_PX = 384
@@ -181,3 +183,25 @@ def test_mesh_renderer_draws_a_head(person: Person) -> None:
     assert shut.shape == (drawn.height_px, drawn.width_px, 3)
     assert np.abs(shut.astype(int) - shut[0, 0]).sum() > 10_000
     assert not np.array_equal(shut, wide)
+
+
+def test_folds_of_a_smile_fade_with_it(person: Person, renderer: PortraitRenderer) -> None:
+    """The photo's fold beside the mouth is darker than what is around it; at rest much less."""
+    landmarks = np.ascontiguousarray(person.landmarks[:, :2])
+    texture = make_texture(person.photo, person.photo, None, (0, 0, 8, 8))
+    folds = SmileFolds(person.model, texture, landmarks, person.still.expression[0])
+    height, width = person.photo.shape[:2]
+    window = texture.window((0, 0, width, height))
+    x0, y0 = landmarks[[129, 57, 186]].min(axis=0).astype(int)
+    x1, y1 = landmarks[[129, 57, 186]].max(axis=0).astype(int)
+
+    def roughness() -> float:
+        grey = window[y0:y1, x0:x1, :3].mean(axis=2)
+        fine, coarse = cv2.GaussianBlur(grey, (0, 0), 1.5), cv2.GaussianBlur(grey, (0, 0), 12)
+        return float((fine - coarse).std())
+
+    before = roughness()
+    assert folds.update(np.zeros_like(person.still.expression[0]))
+    assert roughness() < 0.75 * before
+    assert folds.update(person.still.expression[0])
+    assert np.abs(window[..., :3] - person.photo).max() < 1e-2
