@@ -30,7 +30,7 @@ __all__ = ["REVISION", "Identity", "fit_identity", "fit_photo", "fit_sequence"]
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-REVISION = 3
+REVISION = 4
 """Counts the changes of the fit that change its results."""
 LONG_SIDE_FOCAL = 1.2
 """Usual focal length as a share of the picture's longer side (a phone's or a web camera's)."""
@@ -42,10 +42,10 @@ MEAN_INTER_OCULAR_M = 0.063
 IDENTITY_FRAMES = 96
 PHOTO_CERTAINTY = 0.3
 """One photo cannot tell the landmarker's error from the face's form: its points count less."""
+PHOTO_SPARSE_FACTOR = 0.35
 PHOTO_STATIC_FACTOR = 4.0
 PHOTO_CLEAR = 1.0
-IDENTITY_SPARSE_FACTOR = 0.2
-"""What pulls expression to 0 pushes identity towards it: while the person is measured, little."""
+"""The prior of one photo: weak where motion shows, strong where form looks like motion."""
 POSE_STEPS = 3
 LAST_STEPS = 1
 WINDOW_FRAMES = 600
@@ -78,7 +78,12 @@ def photo_frames(
     """One picture's landmarks (478, 3) px -> its pose and expression, and the shape (S,)."""
     camera = _camera(landmarks[None], width_px, height_px)
     frames = start(landmarks[None], np.ones(1, bool), camera, basis.neutral, basis)
-    prior = expression_prior(basis.names, static_factor=PHOTO_STATIC_FACTOR, clear=PHOTO_CLEAR)
+    prior = expression_prior(
+        basis.names,
+        sparse_factor=PHOTO_SPARSE_FACTOR,
+        static_factor=PHOTO_STATIC_FACTOR,
+        clear=PHOTO_CLEAR,
+    )
     shape, _ = solve_identity(frames, basis, Weights(basis, PHOTO_CERTAINTY), prior)
     return frames, shape
 
@@ -100,8 +105,7 @@ def fit_identity(
     camera = _camera(chosen, long_side, long_side)
     camera[1:3] = 0.0
     frames = start(chosen, np.ones(len(chosen), bool), camera, basis.neutral, basis)
-    prior = expression_prior(basis.names, sparse_factor=IDENTITY_SPARSE_FACTOR)
-    shape, offset = solve_identity(frames, basis, Weights(basis), prior)
+    shape, offset = solve_identity(frames, basis, Weights(basis), expression_prior(basis.names))
     return Identity(shape, float(frames.camera[0]), float(long_side), offset)
 
 
@@ -138,6 +142,7 @@ def fit_sequence(
         keep = slice(first - low, last - low)
         whole.head_pose[first:last] = part.head_pose[keep]
         whole.expression[first:last] = part.expression[keep]
+    whole.hold_still(basis.offsets)
     return _track(whole, identity.shape, basis, model, fps, made_by, labels or Labels())
 
 
@@ -148,10 +153,11 @@ def _solve_window(
         return
     prior = expression_prior(basis.names, fps=fps)
     for _ in range(POSE_STEPS):
-        improve(frames, neutral, basis.deltas, weights, prior)
+        improve(frames, neutral, basis, weights, prior)
     frames.head_pose = smooth_pose(frames.head_pose, frames.valid, fps)
+    frames.hold_still(basis.offsets)
     for _ in range(LAST_STEPS):
-        improve(frames, neutral, basis.deltas, weights, prior, free_pose=False)
+        improve(frames, neutral, basis, weights, prior, free_pose=False)
 
 
 def _track(

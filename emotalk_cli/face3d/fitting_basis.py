@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.fitting_points import INNER_LIPS
-from emotalk_cli.face3d.landmark_offsets import landmark_offsets
+from emotalk_cli.face3d.landmark_offsets import LandmarkOffsets, landmark_offsets
 
 if TYPE_CHECKING:
     from emotalk_cli.face3d.linear_model import FaceModel
@@ -28,7 +28,7 @@ class FitBasis:
 
     neutral (478, 3) mean face; identity (S, 478, 3) what one sd adds; deltas (E, 478, 3) what a
     unit at 1 adds; normals (478, 3) outward, of the face at large; is_contour (478,) bool; names
-    of the E units.
+    of the E units; offsets are in neutral already, their slides are not.
     """
 
     neutral: Float
@@ -37,6 +37,7 @@ class FitBasis:
     normals: Float
     is_contour: NDArray[np.bool_]
     names: tuple[str, ...]
+    offsets: LandmarkOffsets
 
     def shaped(self, shape: Float) -> Float:
         """Neutral landmarks (478, 3) of a shape (S,)."""
@@ -49,14 +50,16 @@ def basis_of(model: FaceModel) -> FitBasis:
     mean_shape = np.zeros(len(model.identity_basis), np.float32)
     neutral, deltas = model.landmark_bases(mean_shape)
     normals = model.at_landmarks(vertex_normals(model.mean_vertices, model.triangles))
+    offsets = landmark_offsets(model)
     identity = model.at_landmarks(model.identity_basis)
     return FitBasis(
-        neutral=_lips_closed(np.asarray(neutral + landmark_offsets(model), np.float32)),
+        neutral=_lips_closed(np.asarray(neutral + offsets.offset_m, np.float32)),
         identity=_lips_closed(identity),
         deltas=np.asarray(deltas, np.float32),
         normals=_smoothed(normals, neutral),
         is_contour=np.asarray(model.landmark_is_contour, bool),
         names=tuple(model.expression_names),
+        offsets=offsets,
     )
 
 

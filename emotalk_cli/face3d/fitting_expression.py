@@ -25,9 +25,10 @@ def start(landmarks: Float, valid: Bool, camera: Float, neutral: Float, basis: F
     if seen.size:  # frames without a face begin where the nearest one with a face is
         nearest = np.abs(np.arange(count)[:, None] - seen[None]).argmin(axis=1)
         landmarks = landmarks[seen[nearest]]
-    observed, visible = set_lids_right(np.asarray(landmarks[..., :2], np.float32), valid)
-    return Frames(
-        observed=observed,
+    raw, visible = set_lids_right(np.asarray(landmarks[..., :2], np.float32), valid)
+    frames = Frames(
+        raw=raw,
+        observed=raw,
         valid=valid,
         camera=camera,
         head_pose=first_pose(landmarks, neutral, camera, point_weights(basis.is_contour)),
@@ -35,12 +36,14 @@ def start(landmarks: Float, valid: Bool, camera: Float, neutral: Float, basis: F
         trust=np.ones((count, POINTS), np.float32),
         visible=visible,
     )
+    frames.hold_still(basis.offsets)
+    return frames
 
 
 def improve(
     frames: Frames,
     neutral: Float,
-    deltas: Float,
+    basis: FitBasis,
     weights: Weights,
     prior: Prior,
     *,
@@ -48,8 +51,9 @@ def improve(
 ) -> None:
     """One Gauss-Newton step on the pose and expression of all frames, in place.
 
-    neutral (478, 3) and deltas (E, 478, 3) m.
+    neutral (478, 3) m is this person's.
     """
+    deltas = basis.deltas
     normal = normal_equations(frames, neutral, deltas, deltas, weights, free_pose=free_pose)
     hessian = normal.hessian[:, :-1, :-1]
     before = frames.expression
@@ -59,4 +63,5 @@ def improve(
     if free_pose:
         moved = np.einsum("tpc,tc->tp", normal.pose_gain[:, :, :-1], after - before)
         frames.head_pose = step_pose(frames.head_pose, normal.pose_step - moved)
+        frames.hold_still(basis.offsets)
     update_trust(frames, neutral, deltas)

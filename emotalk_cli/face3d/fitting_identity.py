@@ -88,6 +88,7 @@ def solve_identity(
         shape = (shape + shared[:-1]).astype(np.float32)
         log_focal += float(shared[-1])
         frames.camera = np.array([np.exp(log_focal), *frames.camera[1:]], np.float32)
+        frames.hold_still(basis.offsets)
         update_trust(frames, basis.shaped(shape) + offset, basis.deltas)
         if many:
             offset = _offsets(frames, basis, shape, offset, weights)

@@ -21,24 +21,25 @@ Float = NDArray[np.float32]
 TOLERANCE = 2e-4
 """Change of the most moved unit at which the box-bound solve stops."""
 
-SPARSITY = 1.0
+SPARSITY = 3.0
+"""Pull of a unit at 0 back to 0, in units of the data term."""
 FREE_SPARSITY = 0.1
 CLEAR = 0.1
 """Activity at which the pull has halved: what is clearly there is measured as it is."""
 FREE_PARTS = ("look",)
 """Units that people use all the time: gaze is hardly ever exactly straight."""
-RARE_SPARSITY = 3.0
+RARE_SPARSITY = 9.0
 RARE_PARTS = ("mouthclose", "eyewide", "jawforward", "jawleft", "jawright", "cheekpuff", "tongue")
 """Units that others can imitate in the landmarks, and that people use less."""
 STATIC_PARTS = (
     "brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll", "dimple",
 )  # fmt: skip
 """Units that look like the shape of a face at rest."""
-STIFFNESS = {"blink": 0.06, "jaw": 0.35, "mouth": 0.35, "lip": 0.35, "tongue": 0.35, "look": 0.35}
+STIFFNESS = {"blink": 0.06, "jaw": 0.3, "mouth": 0.3, "lip": 0.3, "tongue": 0.3, "look": 0.3}
 OTHER_STIFFNESS = 1.0
 """Weight of the second difference in time, as a share of what the landmarks say of the unit, at
 25 frames a second, by the first of these parts in its name: .06 halves motion of 8.4 Hz (lids),
-.35 of 5.3 Hz (articulation), 1 of 4 Hz."""
+.3 of 5.5 Hz (articulation), 1 of 4 Hz."""
 EYES_TOGETHER = 100.0
 SIDES_ALIKE = 1.0
 """Curvature of the cost of different gaze of the two eyes, and of different sides of the face."""

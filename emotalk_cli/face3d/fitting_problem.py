@@ -11,6 +11,7 @@ from emotalk_cli.face3d.camera import project, rotation_matrix
 from emotalk_cli.face3d.fitting_basis import FitBasis
 from emotalk_cli.face3d.fitting_kernels import projection_rows
 from emotalk_cli.face3d.fitting_points import POINTS, differences, point_weights
+from emotalk_cli.face3d.landmark_offsets import LandmarkOffsets
 
 Float = NDArray[np.float32]
 Double = NDArray[np.float64]
@@ -35,10 +36,12 @@ POSE_DAMPING = 1e-3
 class Frames:
     """Observed landmarks of T frames and what is known of them so far.
 
-    observed (T, 478, 2) px; valid (T,); camera (5,); head_pose (T, 6); expression (T, E);
-    trust (T, 478) robust weights in 0..1; visible (T, 478) is 0 for what the picture hides.
+    raw (T, 478, 2) px; observed (T, 478, 2) px, without what slides as the head turns; valid (T,);
+    camera (5,); head_pose (T, 6); expression (T, E); trust (T, 478) robust weights in 0..1;
+    visible (T, 478) is 0 for what the picture hides.
     """
 
+    raw: Float
     observed: Float
     valid: Bool
     camera: Float
@@ -47,9 +50,14 @@ class Frames:
     trust: Float
     visible: Float
 
+    def hold_still(self, offsets: LandmarkOffsets) -> None:
+        """Take out of the observed points what slid at the present poses."""
+        self.observed = self.raw - offsets.slide_px(self.head_pose, self.camera)
+
     def part(self, which: slice) -> Frames:
         """Views on some of the frames."""
         return Frames(
+            self.raw[which],
             self.observed[which],
             self.valid[which],
             self.camera,
