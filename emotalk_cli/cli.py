@@ -312,6 +312,9 @@ def _generate(
             overwrite=overwrite,
             progress=progress,
         )
+    if made.skipped:
+        terminal.say(f"{made.video} is there already, made from the same inputs and options.")
+        return
     for path in filter(None, (made.video, made.motion, made.sheet)):
         terminal.say(f"Wrote {path}")
     terminal.say(

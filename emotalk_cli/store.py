@@ -196,9 +196,23 @@ def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
             before = json.loads(str(file.attrs["made_by"]))
     except (RecordError, KeyError, ValueError):
         return False
-    now = json.loads(json.dumps(_plain(made_by)))
+    refuse_other(path, before, made_by)
+    return True
+
+
+def as_json(made_by: MadeBy) -> str:
+    """`made_by` as one line of JSON, for files that are no records."""
+    return json.dumps(_plain(made_by), ensure_ascii=False)
+
+
+def refuse_other(path: Path, before: Any, made_by: MadeBy) -> None:
+    """Raise StaleOutputError, naming the difference, if `path` was made otherwise.
+
+    `before` is the JSON value of the `made_by` that the file names.
+    """
+    now = json.loads(as_json(made_by))
     if before == now:
-        return True
+        return
     raise StaleOutputError(
         f"{path} was made otherwise: {_difference(before, now)}.",
         "Add --overwrite to make it again, or choose another output folder.",

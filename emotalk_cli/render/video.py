@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import queue
+import re
 import subprocess
 import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,8 @@ from numpy.typing import NDArray
 from emotalk_cli import __version__
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import ffmpeg_binary
-from emotalk_cli.store import atomic_path
+from emotalk_cli.schema import MadeBy
+from emotalk_cli.store import as_json, atomic_path
 
 QUEUE_FRAMES = 8
 """Drawing may run so many frames ahead of the encoder; memory stays constant in length."""
@@ -32,6 +35,7 @@ SYNTHETIC_NOTE = (
 )
 """Stands in the file's metadata, so that nobody need take the video for a recording."""
 _STOP_WAIT_S = 5.0
+_READ_WAIT_S = 30.0
 
 
 class VideoWriter:
@@ -53,7 +57,9 @@ class VideoWriter:
         sound: Path | None = None,
         frames: int | None = None,
         crf: int = CRF,
+        made_by: MadeBy | None = None,
     ) -> None:
+        """made_by: written into the file's metadata, for `read_made_by`."""
         if width_px % 2 or height_px % 2:
             raise ValueError(f"{width_px} x {height_px}: both sides must be even")
         if sound is not None and frames is None:
@@ -62,6 +68,8 @@ class VideoWriter:
         self._shape = (height_px, width_px, 3)
         self._inputs = _input_options(width_px, height_px, fps, sound)
         self._outputs = _output_options(fps, sound is not None, frames, crf)
+        if made_by is not None:
+            self._outputs += ["-metadata", f"description={as_json(made_by)}"]
         self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE_FRAMES)
         self._broken = threading.Event()
         self._stack = contextlib.ExitStack()
@@ -70,7 +78,14 @@ class VideoWriter:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
             self._log = stack.enter_context(tempfile.TemporaryFile())
-            command = [ffmpeg_binary(), *self._inputs, *self._outputs, f"file:{temporary}"]
+            command = [
+                ffmpeg_binary(),
+                *self._inputs,
+                *self._outputs,
+                "-f",
+                "mp4",
+                f"file:{temporary}",
+            ]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
             )
@@ -154,4 +169,23 @@ def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -
     options += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     options += ["-color_range", "tv", "-movflags", "+faststart", "-map_metadata", "-1"]
     options += ["-metadata", f"comment={SYNTHETIC_NOTE}", "-metadata", "title=Synthetic video"]
-    return [*options, "-f", "mp4"]
+    return options
+
+
+def read_made_by(path: Path) -> dict[str, Any] | None:
+    """The JSON value of the `made_by` that a video names; None if it names none or is no video."""
+    command = [ffmpeg_binary(), "-hide_banner", "-loglevel", "error", "-nostdin"]
+    command += ["-protocol_whitelist", "file,pipe", "-i", f"file:{path.resolve()}"]
+    command += ["-f", "ffmetadata", "pipe:1"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_READ_WAIT_S, check=True)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(rb"^description=((?:[^\\\n]|\\.)*)", done.stdout, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return None
+    try:
+        value = json.loads(re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and "stage" in value else None

@@ -39,7 +39,7 @@ SHEET_WIDTH_PX = 320
 
 @dataclass(frozen=True)
 class Generated:
-    """What was made: paths, length of the video and time taken, in s."""
+    """What was made: paths, length of the video and time taken, in s; skipped: it was there."""
 
     video: Path
     motion: Path | None
@@ -49,6 +49,7 @@ class Generated:
     width_px: int
     height_px: int
     elapsed_s: float
+    skipped: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -88,7 +89,9 @@ def generate(
     `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it.
     `size_px` is the longer side of the video; without it the photo's own, at most 1024. The
     motion is written to `motion_out` (a FaceTrack) and a sheet of frames to `sheet` (PNG), where
-    given. Raises EmotalkError, and leaves nothing half-written, where any input cannot be used.
+    given. What is there already, made from the same inputs with the same options, is kept. Raises
+    EmotalkError, and leaves nothing half-written, where any input cannot be used, and
+    StaleOutputError where `out` is something else and `overwrite` is not set.
     """
     from emotalk_cli.decoders.emotions import parse_emotion
 
@@ -109,7 +112,8 @@ def generate(
         seed,
         _input_hashes(audio, face, lip_decoder, emo_decoder),
     )
-    _refuse_stale(out, overwrite)
+    if _is_done(out, motion_out, sheet, made_by, overwrite=overwrite):
+        return _found(out, motion_out, sheet, fps, started)
     for path in filter(None, (out, motion_out, sheet)):
         store.require_writable(path)
     progress.task("Listening, looking at the face, loading the decoders")
@@ -262,7 +266,13 @@ def _draw(
     kept = []
     progress.task("Drawing", total)
     with VideoWriter(
-        out, drawn.width_px, drawn.height_px, track.fps, sound=audio, frames=total
+        out,
+        drawn.width_px,
+        drawn.height_px,
+        track.fps,
+        sound=audio,
+        frames=total,
+        made_by=track.made_by,
     ) as writer:
         for k in range(total):
             frame = drawn.frame(track.expression[k], track.head_pose[k])
@@ -297,8 +307,39 @@ def _input_hashes(audio: Path, face: Path, *decoders: Path | None) -> dict[str, 
     return hashes
 
 
-def _refuse_stale(out: Path, overwrite: bool) -> None:
-    if out.exists() and not overwrite:
+def _is_done(
+    out: Path, motion_out: Path | None, sheet: Path | None, made_by: MadeBy, *, overwrite: bool
+) -> bool:
+    """Whether all that is wanted is there already; refuses to replace anything else."""
+    if overwrite or not out.exists():
+        return False
+    from emotalk_cli.render.video import read_made_by
+
+    before = read_made_by(out)
+    if before is None:
         raise StaleOutputError(
-            f"{out} exists already.", "Add --overwrite to make it again, or name another with -o."
+            f"{out} exists already and does not say how it was made.",
+            "Add --overwrite to replace it, or name another with -o.",
         )
+    store.refuse_other(out, before, made_by)
+    has_motion = motion_out is None or store.is_done(motion_out, made_by)
+    return has_motion and (sheet is None or sheet.exists())
+
+
+def _found(
+    out: Path, motion: Path | None, sheet: Path | None, fps: float, started: float
+) -> Generated:
+    from emotalk_cli.media import probe
+
+    info = probe(out)
+    return Generated(
+        video=out,
+        motion=motion,
+        sheet=sheet,
+        frames=round((info.duration_s or 0.0) * fps),
+        fps=fps,
+        width_px=info.width_px,
+        height_px=info.height_px,
+        elapsed_s=time.perf_counter() - started,
+        skipped=True,
+    )

@@ -1,5 +1,6 @@
 """Videos: format, clock, and what is left behind when something goes wrong."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import ffmpeg_binary, read_frames
-from emotalk_cli.render.video import VideoWriter
+from emotalk_cli.render.video import VideoWriter, read_made_by
+from emotalk_cli.schema import MadeBy
+from emotalk_cli.store import as_json
 
 
 def frame_of(level: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -52,6 +55,29 @@ def test_frames_come_back_in_order_and_colour(tmp_path: Path) -> None:
             frame[:] = 0  # the writer must have kept its own copy
     levels = [float(frame.mean()) for frame in read_frames(path, 25.0)]
     assert levels == pytest.approx([20, 120, 220], abs=4)
+
+
+def test_a_video_names_who_made_it(tmp_path: Path) -> None:
+    emotion = 'a=b; #1 "happy"\\ \n froh\u00fc'
+    made_by = MadeBy("generate", "1", {"emotion": emotion, "size": None}, 3, {"face": "ab"})
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 64, 48, 25.0, made_by=made_by) as writer:
+        writer.write(frame_of(9))
+    assert read_made_by(path) == json.loads(as_json(made_by))
+    text = describe(path)
+    assert "Synthetic video" in text
+    assert str(tmp_path) not in text.replace(f"from '{path}'", "")
+
+
+def test_other_files_name_nobody(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.mp4"
+    with VideoWriter(plain, 64, 48, 25.0) as writer:
+        writer.write(frame_of(9))
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(plain.read_bytes()[:400])
+    assert read_made_by(plain) is None
+    assert read_made_by(broken) is None
+    assert read_made_by(tmp_path / "none.mp4") is None
 
 
 def test_nothing_is_left_when_drawing_fails(tmp_path: Path) -> None:

@@ -108,9 +108,35 @@ def test_same_seed_same_motion(made: Generated, speech: Path, tmp_path: Path) ->
 
 def test_what_exists_is_kept(made: Generated, speech: Path) -> None:
     before = made.video.read_bytes()
-    with pytest.raises(StaleOutputError, match="overwrite"):
+    with pytest.raises(StaleOutputError, match="overwrite") as caught:
         generate(speech, DEMO_FACE, made.video, emotion="sad", size_px=256)
+    assert "emotion" in caught.value.problem
     assert made.video.read_bytes() == before
+
+
+def test_what_is_done_is_not_done_again(made: Generated, speech: Path) -> None:
+    written = made.video.stat().st_mtime_ns
+    again = generate(
+        speech,
+        DEMO_FACE,
+        made.video,
+        emotion="0 neutral, 1 happy",
+        size_px=256,
+        motion_out=made.motion,
+        sheet=made.sheet,
+    )
+    assert again.skipped
+    assert not made.skipped
+    assert (again.frames, again.width_px, again.height_px) == (made.frames, 256, 256)
+    assert made.video.stat().st_mtime_ns == written
+
+
+def test_a_file_of_others_is_not_replaced(speech: Path, tmp_path: Path) -> None:
+    out = tmp_path / "holiday.mp4"
+    out.write_bytes(b"somebody's")
+    with pytest.raises(StaleOutputError, match="does not say"):
+        generate(speech, DEMO_FACE, out)
+    assert out.read_bytes() == b"somebody's"
 
 
 def noise(path: Path) -> None:
