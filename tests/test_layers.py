@@ -11,6 +11,7 @@ FLOORS = {
     "schema": 1,
     "store": 2,
     "batch": 2,
+    "kernels": 2,
     "parts": 2,
     "media": 2,
     "media_info": 2,

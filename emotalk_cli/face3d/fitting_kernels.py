@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from emotalk_cli.kernels import kernel
 
 Float = NDArray[np.float32]
 Int = NDArray[np.int64]
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel
 def projection_rows(
     points: Float,
     rotations: Float,
@@ -84,7 +85,7 @@ def projection_rows(
                     )
 
 
-@njit(cache=True, fastmath=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@kernel
 def solve_boxes(
     hessian: Float,
     gradient: Float,

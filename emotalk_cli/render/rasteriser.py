@@ -8,12 +8,12 @@ pixel, whose centre is (0.5, 0.5).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from emotalk_cli.kernels import kernel, part_of_kernel
 
 FAR = np.float32(1e30)
 NOWHERE = np.float32(-1e9)
@@ -24,19 +24,6 @@ WHITE, SURE = np.float32(255.0), np.float32(0.999)
 # A bare 0.5 is a double, and one double makes all that touches it double.
 _EDGE = -1e-4
 """Barycentric slack: neighbours overlap by a hair, so that no crack shows between them."""
-
-_JIT = {"cache": True, "nogil": True, "fastmath": True, "error_model": "numpy"}
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def kernel(function: F) -> F:
-    """Compile a function with numba; the result is kept on disk, so that it is done once."""
-    return cast("F", njit(**_JIT)(function))
-
-
-def part_of_kernel(function: F) -> F:
-    """Compile a function into the kernels that call it."""
-    return cast("F", njit(inline="always", **_JIT)(function))
 
 
 @kernel
