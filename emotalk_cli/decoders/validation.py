@@ -16,7 +16,7 @@ BATCH = 32
 SEED = 1
 LEVELS = 4
 """Each window is scored at so many evenly spread noise levels."""
-LIP_STEPS = 4
+MOST_STEPS = 4
 """Sampling steps for the lips' figures; more hardly change them."""
 
 
@@ -79,9 +79,9 @@ def _lips(
     made = diffusion.sample(
         model,
         batch.conditions,
-        noise,
+        noise * spec.temperature,
         mode=spec.mode,
-        steps=LIP_STEPS,
+        steps=min(spec.steps, MOST_STEPS),
         speech_guidance=spec.speech_guidance,
         emotion_guidance=spec.emotion_guidance,
     )
