@@ -26,7 +26,7 @@ CLOSED_SHARE = 0.03
 """A photo's lips this near to each other (over the mouth's width) count as closed."""
 SLACK_M = 0.0004
 """How soon the photo's own opening is forgotten when the mouth closes."""
-ROUNDING = 4
+ROUNDING = 12
 """Passes of smoothing along the lips' edges."""
 SOFT_M = 0.0008
 """Lips open later than the units say by about this much, where the photo shows them closed."""
@@ -73,17 +73,19 @@ class LipSeal:
         model: FaceGeometry,
         registered: Registered,
         face: FaceLayer,
+        units: Float,
         still: Float,
         neutral: Float,
     ) -> None:
-        """still: (E,) the photo's expression. neutral: (V, 3) m the model's own neutral face."""
+        """units: (E, V, 3) m, how the lips are moved. still: (E,) the photo's expression. neutral:
+        (V, 3) m the model's own neutral face.
+        """
         top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
         above = _columns(registered.vertices[top])
         below = _columns(registered.vertices[bottom])
         own = above @ neutral[top, 1] - below @ neutral[bottom, 1]
         self._units = np.asarray(
-            registered.units[:, top, 1] @ above.T - registered.units[:, bottom, 1] @ below.T,
-            np.float32,
+            units[:, top, 1] @ above.T - units[:, bottom, 1] @ below.T, np.float32
         )
         self._own = own.astype(np.float32)
         self._still = self._own + still @ self._units

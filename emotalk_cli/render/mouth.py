@@ -15,10 +15,11 @@ Float = NDArray[np.float32]
 
 PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
 SUPERSAMPLING = 2
-DEPTH_FADE_M = {"mouth_inner": 0.010, "gums": 0.022, "tongue": 0.030, "teeth": 0.030}
+DEPTH_FADE_M = {"mouth_inner": 0.012, "gums": 0.018, "tongue": 0.016, "teeth": 0.030}
 """How far behind the lips light falls to 1/e on each part."""
-DEEPEST = 0.15
-"""Light that is left in the depth."""
+DEEPEST = {"mouth_inner": 0.55, "tongue": 0.38}
+DEEPEST_ELSEWHERE = 0.25
+"""Light that is left in the depth: beside the tongue there is no black hole."""
 LIP_DEPTH_M = 0.007
 """Front teeth stand so far behind the lips' edges."""
 BEHIND_LIPS = 0.55
@@ -26,7 +27,8 @@ BEHIND_LIPS = 0.55
 LOWER_TEETH = f32([0.92, 0.87, 0.82])
 """Lower teeth against upper ones: in the lips' shade, lit by what the tongue reflects."""
 OVERBITE_M = 0.0045
-"""The lower teeth stand so much lower than the model has them: lower lips mostly cover them."""
+"""Lower teeth and tongue stand so much lower than the model has them: lower lips mostly cover
+them."""
 AMBIENT, DIFFUSE = 0.70, 0.38
 LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])
 OPEN_FULLY_M = 0.016
@@ -76,7 +78,8 @@ class Mouth:
             here = np.isin(self.ids, triangles)
             fade = DEPTH_FADE_M[part if part in DEPTH_FADE_M else "teeth"]
             light = np.exp(-np.maximum(behind[here], 0.0) / fade)
-            light = DEEPEST + (1.0 - DEEPEST) * light
+            deepest = DEEPEST.get(part, DEEPEST_ELSEWHERE)
+            light = deepest + (1.0 - deepest) * light
             self._albedo[here] = colours[paint.get(part, "tooth")] * light[:, None]
             if part == "teeth_lower":
                 self._albedo[here] *= LOWER_TEETH
@@ -182,14 +185,14 @@ class Mouth:
 def _lowered_jaw(
     model: FaceGeometry, registered: Registered, faces: list[NDArray[np.int32]]
 ) -> Float:
-    """The vertices (V, 3) m with the lower teeth, and gums that move with them, set lower."""
+    """The vertices (V, 3) m with tongue, lower teeth, and gums that move with them, set lower."""
     points = registered.vertices.copy()
     below = np.unique(faces[PARTS.index("teeth_lower")])
     if "jawOpen" in model.expression_names and len(below):
         jaw = registered.units[model.expression_names.index("jawOpen"), :, 1]
         gums = np.unique(faces[PARTS.index("gums")])
         below = np.union1d(below, gums[jaw[gums] < 0.5 * float(jaw[below].mean())])
-    points[below, 1] -= OVERBITE_M
+    points[np.union1d(below, faces[PARTS.index("tongue")]), 1] -= OVERBITE_M
     return points
 
 

@@ -94,7 +94,7 @@ class PortraitRenderer:
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
         self._folds = SmileFolds(model, self._texture, landmarks, self._still)
-        self._make_lips(still, landmarks)
+        self._make_lips(units, still, landmarks)
         self._seen_mouth = self._find_seen_mouth()
         tooth = self._seen_mouth.tooth if self._seen_mouth else None
         colours = mouth_colours(self._photo, landmarks, tooth)
@@ -116,10 +116,10 @@ class PortraitRenderer:
             matte=matte,
         )
 
-    def _make_lips(self, still: FaceTrack, landmarks: Float) -> None:
+    def _make_lips(self, units: Float, still: FaceTrack, landmarks: Float) -> None:
         model, r, face = self._model, self._registered, self._face
         neutral = model.vertices(still.shape, np.zeros_like(self._still))
-        self._seal = LipSeal(model, r, face, self._still, neutral)
+        self._seal = LipSeal(model, r, face, units, self._still, neutral)
         top, bottom = model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]
         self._lip_textures = LipTextures(
             self._texture, r.photo_xy[top], r.photo_xy[bottom], landmarks
