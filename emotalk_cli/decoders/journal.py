@@ -1,10 +1,14 @@
-"""The journal of a training run: metrics.csv, one row per entry, cut back on resume."""
+"""The journal of a training run: metrics.csv, one row per entry, cut back on resume.
+
+Where TensorBoard is installed, the same figures go to the folder tensorboard beside it.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from emotalk_cli.errors import EmotalkError
 
@@ -19,6 +23,7 @@ class Journal:
 
     def __init__(self, path: Path, step: int, writes: bool = True) -> None:
         self._path, self._writes = path, writes
+        self._board = _tensorboard(path.parent / "tensorboard", step) if writes else None
         if not writes:
             return
         kept = [row for row in read_journal(path) if int(row["step"]) <= step] if step else []
@@ -29,6 +34,9 @@ class Journal:
         if self._writes:
             row = {name: f"{value:.6g}" for name, value in values.items() if name in COLUMNS}
             self._write([{"step": str(step), **row}], "a")
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, step)
 
     def _write(self, rows: list[dict[str, str]], mode: str) -> None:
         try:
@@ -51,3 +59,12 @@ def read_journal(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def _tensorboard(folder: Path, step: int) -> Any:
+    """TensorBoard's writer, or None where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder), purge_step=step)
