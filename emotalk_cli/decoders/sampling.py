@@ -24,7 +24,7 @@ from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.decoders.silence import at_rest
-from emotalk_cli.decoders.spec import Spec, check_pair
+from emotalk_cli.decoders.spec import check_pair
 from emotalk_cli.decoders.windows import told_speech
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures
@@ -63,6 +63,7 @@ class _Told:
     heard: Heard
     emotion: Float
     frames: int
+    fps: float
 
 
 def sample_motion(
@@ -105,16 +106,16 @@ def stream_motion(
     mouth: Mouth | None = None,
 ) -> Iterator[Motion]:
     """Like `sample_motion` at the decoders' own frame rate, window by window."""
-    draw = draw or Draw()
+    draw, lips_of = draw or Draw(), mouth or lip.spec.mouth
     _check(lip, emo, features)
-    told = _Told(hear(features), emotion_input(emotion_weights), frames)
+    told = _Told(hear(features), emotion_input(emotion_weights), frames, lip.spec.fps)
     if lip.spec.group == "single":
         whole = _Stream(lip, told, draw, FACE_STREAM)
         while not whole.done:
             start = whole.first
             made, _ = whole.advance(None)
             others, pose = groups.face_of(lip.spec, made)
-            shape = _settled(groups.mouth_of_single(lip.spec, made), told, start, lip.spec, draw)
+            shape = _settled(groups.mouth_of_single(lip.spec, made), told, start, lips_of, draw)
             yield Motion(groups.whole_face(lip.spec, shape, others), pose)
         return
     lips = _Stream(lip, told, draw, LIP_STREAM)
@@ -131,21 +132,21 @@ def stream_motion(
             colour = np.zeros((sum(length), len(lip.spec.lip_units)), np.float32)
         start = lips.first
         spoken, _ = lips.advance(colour)
-        spoken = _settled(spoken, told, start, lip.spec, draw)
-        shape = compose(spoken, colour[: len(spoken)], mouth or lip.spec.mouth)
+        spoken = _settled(spoken, told, start, lips_of, draw)
+        shape = compose(spoken, colour[: len(spoken)], lips_of)
         yield Motion(groups.whole_face(lip.spec, shape, others), pose)
 
 
-def _settled(mouth: Float, told: _Told, first: int, spec: Spec, draw: Draw) -> Float:
+def _settled(units: Float, told: _Told, first: int, mouth: Mouth, draw: Draw) -> Float:
     """The mouth (T, L) of frames `first` on, at rest in silence and shut on a p, b or m."""
-    heard, times = told.heard, (first + np.arange(len(mouth))) / spec.fps
+    heard, times = told.heard, (first + np.arange(len(units))) / told.fps
     if draw.rest_in_silence:
-        mouth = at_rest(mouth, heard.speaking, heard.rate_hz, times)
+        units = at_rest(units, heard.speaking, heard.rate_hz, times)
     if draw.close_lips:
-        gap = spec.mouth.gap(mouth)
-        strength = closing_strength(heard.closing, heard.rate_hz, first, spec.fps, gap)
-        mouth = close_lips(mouth, strength, spec.mouth)
-    return mouth
+        gap = mouth.gap(units)
+        strength = closing_strength(heard.closing, heard.rate_hz, first, told.fps, gap)
+        units = close_lips(units, strength, mouth)
+    return units
 
 
 class _Stream:
