@@ -109,7 +109,7 @@ class Trainer:
                     figures = self._validate_and_save(figures)
                     journal.add(self._state.step, figures)
                     progress.note(self._summary(row, figures))
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
             raise EmotalkError(
                 f"The memory is too small for batches of {self.config.batch_size} windows.",
                 "Set a smaller batch_size in the config and run again with --resume.",
