@@ -12,7 +12,8 @@ from emotalk_cli.errors import EmotalkError
 SPEC_VERSION = 1
 GROUPS = ("lip", "emo", "single")
 SAMPLING_STEPS = {"lip": 2, "emo": 20, "single": 20}
-"""Rare and quick events need more: at 8 steps a third of the blinks is washed out, at 20 none."""
+"""Rare and quick events need more: an early emotion decoder made 11 blinks a minute in 8 steps, 16
+in 20 and 17 in 50; its corpus has 18."""
 GUIDANCE = {"lip": 1.5, "emo": 1.0, "single": 1.5}
 """Lips follow the sound as far as real ones from 1.5 on; at 1 their motion is a tenth too small."""
 TEMPERATURE = {"lip": 0.3, "emo": 1.0, "single": 1.0}
