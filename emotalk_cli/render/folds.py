@@ -13,24 +13,27 @@ from emotalk_cli.render.texture import Texture
 
 Float = NDArray[np.float32]
 
-FINE_SHARE, COARSE_SHARE = 0.009, 0.20
+FINE_SHARE, COARSE_SHARE = 0.010, 0.20
 """Folds are what lies between these two scales, over the distance of the irises."""
-LOW, HIGH = 0.80, 1.8
-"""Bounds of what a fold's light may be changed by."""
+MAX_CHANGE = 0.75
+"""Most that a fold's light may be changed by, as a natural logarithm: moles are darker."""
 STRENGTH = 0.95
 SMILE_FROM, SMILE_FULL = 0.25, 0.65
 """From a photo's smile of the first strength on folds are its smile's, from the second all."""
 CHEEKS = (
-    (129, 209, 126, 142, 36, 205, 187, 192, 214, 210, 211, 204, 202, 57, 186, 92, 165, 203, 98),
-    (358, 429, 355, 371, 266, 425, 411, 416, 434, 430, 431, 424, 422, 287, 410, 322, 391, 423, 327),
-)
+    (129, 209, 126, 142, 36, 205, 187, 192, 214, 210, 211, 204, 202, 43, 61, 40, 39, 37, 164, 98),
+    (358, 429, 355, 371, 266, 425, 411, 416, 434, 430, 431, 424, 422, 273, 291, 270, 269, 267, 164,
+     327),
+)  # fmt: skip
 """MediaPipe's landmarks around each cheek's folds, between nose, cheek, chin and lips."""
 LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
 )  # fmt: skip
 NOSE = (129, 49, 131, 134, 51, 5, 281, 363, 360, 279, 358, 327, 326, 2, 97, 98)
+LIP_MARGIN_SHARE = 0.02
+"""The change keeps this far from lips and nose."""
 IRISES = (468, 473)
-BORDER_SHARE = 0.10
+BORDER_SHARE = 0.12
 """How softly the change begins at the border of the cheeks."""
 DARKEST = 4.0
 """Colour level below which nothing is known about the light."""
@@ -91,7 +94,7 @@ def _change(photo: Float, points: Float, eyes_px: float) -> tuple[Float, NDArray
         cv2.fillPoly(cheeks, [np.round(points[list(cheek)]).astype(np.int32)], 1)
     for part in (LIPS, NOSE):
         cv2.fillPoly(out, [np.round(points[list(part)]).astype(np.int32)], 1)
-    edge = max(1, round(0.03 * eyes_px))
+    edge = max(1, round(LIP_MARGIN_SHARE * eyes_px))
     out = cv2.dilate(out, np.ones((2 * edge + 1, 2 * edge + 1), np.uint8))
     skin = (out == 0).astype(np.float32) * (photo[..., 3] / 255.0)
     # Folds are redder than the skin beside them, so each colour has its own ratio.
@@ -101,7 +104,10 @@ def _change(photo: Float, points: Float, eyes_px: float) -> tuple[Float, NDArray
     soft = max(1.0, BORDER_SHARE * eyes_px)
     inside = cv2.distanceTransform(cheeks * (skin > 0.99).astype(np.uint8), cv2.DIST_L2, 3) / soft
     weight = np.clip(inside, 0.0, 1.0)
-    change = (np.clip(np.exp(coarse - fine), LOW, HIGH) - 1.0) * weight[..., None]
+    ratio = coarse - fine
+    # All colours are held back alike, or what is left would be coloured.
+    ratio *= np.minimum(1.0, MAX_CHANGE / (np.abs(ratio).max(axis=2, keepdims=True) + 1e-6))
+    change = np.expm1(ratio) * weight[..., None]
     return f32(change), weight > 0.0
 
 
