@@ -28,6 +28,8 @@ ZONE_END = 1.7
 """At this multiple of the half width the mesh moves fully."""
 LID_FOLLOWS = 0.25
 """How much of the brow's motion the upper lid's margin takes part in."""
+BROW_ROOM_SHARE = 0.45
+"""A brow comes down to its eye by no more than this share of its height over it."""
 MIN_LID_M, MIN_OPENING_M = 0.008, 0.009
 LASH_SHARE = 0.07
 """Skin this near to a margin (over the eye's width) moves with it as a whole."""
@@ -76,6 +78,9 @@ EYES = (
 )
 
 
+BROWS_DOWN = ("browDownLeft", "browDownRight")
+
+
 def quiet_lids(model: FaceGeometry, registered: Registered) -> Float:
     """The units (E, V, 3) m without what they do to the lids, which the texture shows."""
     corners = model.triangles[model.landmark_triangles]
@@ -84,7 +89,21 @@ def quiet_lids(model: FaceGeometry, registered: Registered) -> Float:
     share = np.ones(len(registered.vertices), np.float32)
     for eye in EYES:
         share = np.minimum(share, _free_of_lids(registered.vertices, points, eye))
-    return np.asarray(registered.units * share[None, :, None], np.float32)
+    units = np.asarray(registered.units * share[None, :, None], np.float32)
+    moves = (units[:, corners] * weights).sum(axis=2)
+    for name in BROWS_DOWN:
+        if name in model.expression_names:
+            number = model.expression_names.index(name)
+            units[number] *= min(_brow_room(points, moves[number], eye) for eye in EYES)
+    return units
+
+
+def _brow_room(points: Float, move: Float, eye: _Points) -> float:
+    """The share of a unit's motion (478, 3) m that leaves a lid to see under the brow."""
+    brow, lid = points[list(eye.brow)], points[list(eye.upper)]
+    room = (brow[:, 1] - _height_at(lid, brow[:, 0])) * BROW_ROOM_SHARE
+    drop = np.maximum(-move[list(eye.brow), 1], 1e-5)
+    return float(np.clip((room / drop).min(), 0.2, 1.0))
 
 
 def _free_of_lids(vertices: Float, points: Float, eye: _Points) -> Float:
