@@ -230,6 +230,7 @@ def _move(
         residual_px=np.zeros(frames, np.float32),
         valid=np.ones(frames, bool),
         emotion_weights=weights,
+        rest_pose=still.head_pose[0],
         fps=fps,
         made_by=made_by,
         labels=Labels(clip_id="generated"),
