@@ -11,16 +11,18 @@ Float = NDArray[np.float32]
 
 SILENT_BELOW_LOUD_DB = 25.0
 """So far below the recording's loud rows nothing is said; a noisy one never falls so low."""
-BEFORE_S = 0.16
-AFTER_S = 0.14
+BEFORE_S = 0.24
+AFTER_S = 0.2
 """Lips part so long before the first sound, and close so long after the last."""
 EASE_S = 0.1
-IDLE = 0.25
+IDLE = 0.3
 """Share of its motion that the mouth keeps in silence."""
+BEGIN_S = 0.24
+"""A recording that begins with silence begins with closed lips, which are free so much later."""
 
 
 def speaking(energy_db: Float, loud_db: float, rate_hz: float) -> Float:
-    """Level (N,) in dB -> share of its motion that the mouth has (N,) in IDLE..1."""
+    """Level (N,) in dB -> share of its motion that the mouth has (N,) in 0..1."""
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
     sounds = (energy_db > loud_db - SILENT_BELOW_LOUD_DB).astype(np.float32)
@@ -30,7 +32,11 @@ def speaking(energy_db: Float, loud_db: float, rate_hz: float) -> Float:
     shift = (before - after) // 2
     near = maximum_filter1d(sounds, size, mode="constant", origin=-shift)
     eased = uniform_filter1d(near, max(1, round(EASE_S * rate_hz)), mode="nearest")
-    return np.asarray(IDLE + (1 - IDLE) * eased, np.float32)
+    share = IDLE + (1 - IDLE) * eased
+    begin = min(round(BEGIN_S * rate_hz), len(share))
+    if not sounds[: begin // 2].any():
+        share[:begin] *= np.linspace(0, 1, begin)
+    return np.asarray(share, np.float32)
 
 
 def at_rest(mouth: Float, share: Float, rate_hz: float, times_s: NDArray[np.float64]) -> Float:

@@ -12,7 +12,8 @@ def test_rest_surrounds_speech() -> None:
     energy[80:120] = -20
     share = speaking(energy, -20.0, RATE_HZ)
     assert np.allclose(share[80:120], 1)
-    assert np.allclose(share[:60], IDLE) and np.allclose(share[140:], IDLE)
+    assert share[0] == 0 and np.all(share[:11] < IDLE)
+    assert np.allclose(share[12:60], IDLE) and np.allclose(share[140:], IDLE)
     lead = np.nonzero(share > IDLE + 1e-4)[0]
     early, late = (80 - lead[0]) / RATE_HZ, (lead[-1] - 119) / RATE_HZ
     assert BEFORE_S <= early <= BEFORE_S + 0.1
