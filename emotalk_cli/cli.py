@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
 from emotalk_cli import __version__, terminal
 from emotalk_cli.errors import EmotalkError
+
+if TYPE_CHECKING:
+    from emotalk_cli.batch import Failure
 
 EXIT_PROBLEM = 1
 EXIT_INTERRUPTED = 130
@@ -112,7 +115,7 @@ def _preprocess(
         f"{done.made} clips made, {done.skipped} there already, {len(done.failures)} failed: "
         f"{done.frames} frames, {done.seconds / 60:.1f} min. List: {done.manifest}"
     )
-    _fail_if_any({f.clip: f.reason for f in done.failures}, done.manifest.parent)
+    _fail_if_any(done.failures, done.manifest.parent)
 
 
 @app.command("fit-3dmm")
@@ -146,7 +149,7 @@ def _fit_3dmm(
     terminal.say(
         f"{done.made} tracks made, {done.skipped} there already, {len(done.failures)} failed."
     )
-    _fail_if_any({f.clip: f.reason for f in done.failures}, output)
+    _fail_if_any(done.failures, output)
 
 
 @app.command("extract-audio")
@@ -178,7 +181,7 @@ def _extract_audio(
             progress=progress,
         )
     terminal.say(f"{len(done.files)} files in {output}, {done.made} of them made now.")
-    _fail_if_any({f.clip: f.reason for f in done.failures}, output)
+    _fail_if_any(done.failures, output)
 
 
 @app.command("act")
@@ -189,6 +192,8 @@ def _act(
         Path | None, typer.Option(help="Neutral tracks of the same clips, to take motion from.")
     ] = None,
     emotions: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
+    levels: Annotated[str, typer.Option(help="Only these of the levels 1, 2 and 3.")] = "1,2,3",
+    takes: Annotated[int, typer.Option(min=1, help="Performances of each.")] = 6,
     limit: Annotated[int | None, typer.Option(help="At most so many performances.")] = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
@@ -203,6 +208,8 @@ def _act(
             output,
             tracks=tracks,
             emotions=_listed(emotions) or EMOTIONS,
+            levels=_levels(levels),
+            takes=takes,
             limit=limit,
             seed=seed,
             overwrite=overwrite,
@@ -359,7 +366,7 @@ def _score(
             progress=progress,
         )
     terminal.say(f"{done.clips} clips scored. Report: {done.report}")
-    _fail_if_any(done.failed, output)
+    _fail_if_any(done.failures, output)
 
 
 @app.command("inspect")
@@ -408,10 +415,10 @@ def _levels(text: str) -> tuple[int, ...]:
         raise typer.BadParameter(f"'{text}' are no levels; write 1,3") from error
 
 
-def _fail_if_any(failed: Mapping[str, str], folder: Path) -> None:
+def _fail_if_any(failures: Sequence[Failure], folder: Path) -> None:
     """List what could not be done; then the exit code says so."""
-    if failed:
-        terminal.list_failures(failed, folder)
+    if failures:
+        terminal.list_failures({f.clip: f.reason for f in failures}, folder)
         raise typer.Exit(EXIT_PROBLEM)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli import __version__
-from emotalk_cli.batch import run_jobs
+from emotalk_cli.batch import Failure, run_jobs
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import probe, read_frames, read_sound
 from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
@@ -59,7 +59,7 @@ class ScoreReport:
     report: Path
     scores: Path
     clips: int
-    failed: Mapping[str, str]
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def score(
     made_by = MadeBy(STAGE, __version__, options, inputs=inputs)
     if is_done(out / SCORES, made_by, overwrite=overwrite) and (out / REPORT).is_file():
         before = read(out / SCORES, Scores)
-        return ScoreReport(out / REPORT, out / SCORES, len({r.clip_id for r in before.rows}), {})
+        return ScoreReport(out / REPORT, out / SCORES, len({r.clip_id for r in before.rows}))
     notes = [note for name, p in zip(names, pairings, strict=True) for note in p.notes(name)]
     jobs = [
         _Job(name, pair, speech, wanted, face_model, syncnet)
@@ -152,7 +152,7 @@ def score(
         out / REPORT,
         out / SCORES,
         len({clip.drawn.clip_id for clip in scored}),
-        {failure.clip: failure.reason for failure in failures},
+        tuple(failures),
     )
 
 

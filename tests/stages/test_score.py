@@ -93,7 +93,7 @@ def rows_of(out: Path) -> Iterator[dict[str, str]]:
 def test_writes_all_four_files(folders: Path, tmp_path: Path) -> None:
     told = Notes()
     found = score(folders / "near", folders / "reference", tmp_path / "out", progress=told)
-    assert found.clips == 3 and not found.failed
+    assert found.clips == 3 and not found.failures
     assert any("Missing in near (1): s/c0" in note for note in told.notes)
     record = store.read(found.scores, Scores)
     lines = list(rows_of(tmp_path / "out"))
@@ -163,8 +163,9 @@ def test_a_bad_clip_is_reported_and_the_others_done(folders: Path, tmp_path: Pat
     (made / "s" / "c2.h5").write_bytes(b"no HDF5")
     found = score(made, folders / "reference", tmp_path / "out")
     assert found.clips == 1
-    assert "another face model" in found.failed["s/c1"]
-    assert "not a readable HDF5" in found.failed["s/c2"]
+    reasons = {failure.clip: failure.reason for failure in found.failures}
+    assert "another face model" in reasons["s/c1"]
+    assert "not a readable HDF5" in reasons["s/c2"]
     assert "s/c1 could not be scored" in found.report.read_text(encoding="utf-8")
 
 
