@@ -22,7 +22,7 @@ from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
 from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
-from emotalk_cli.decoders.training import LAST, METRICS, STATE_JSON, Trainer
+from emotalk_cli.decoders.training import METRICS, Trainer, steps_done
 from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.parts import FaceGeometry
@@ -174,16 +174,13 @@ def _is_finished(out: Path, made_by: dict[str, Any], *, resume: bool, overwrite:
         return False
     before = read_spec(out)[1]
     if before == made_by:
-        import json
-
-        path = out / LAST / STATE_JSON
-        state = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        if not path.is_file() or state.get("step") == made_by["options"]["steps"]:
+        done = steps_done(out)
+        if done is None or done == made_by["options"]["steps"]:
             return True
         if resume:
             return False
         raise StaleOutputError(
-            f"{out} holds a run that was stopped at step {state.get('step')}.",
+            f"{out} holds a run that was stopped at step {done}.",
             "Add --resume to go on, or --overwrite to begin again.",
         )
     differing = [key for key in made_by if made_by[key] != before.get(key)]

@@ -7,7 +7,6 @@ run continued from its last checkpoint is the run that was never broken (exactly
 from __future__ import annotations
 
 import copy
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -23,7 +22,6 @@ from emotalk_cli.decoders.checkpoint import (
     load_tensors,
     save_decoder,
     save_tensors,
-    write_text,
 )
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.denoiser import Denoiser, build
@@ -37,7 +35,8 @@ from emotalk_cli.progress import Progress
 
 LAST = "last"
 STATE = "state.safetensors"
-STATE_JSON = "state.json"
+PROGRESS = "progress"
+"""Name of the tensor of steps done, best validation loss, validations since then."""
 METRICS = "metrics.csv"
 
 
@@ -49,6 +48,12 @@ class _State:
     best: float = math.inf
     since_best: int = 0
     loss: float = math.nan
+
+
+def steps_done(out: Path) -> int | None:
+    """How far the run in the folder `out` came; None where its state was not kept."""
+    path = out / LAST / STATE
+    return int(load_tensors(path)[PROGRESS][0]) if path.is_file() else None
 
 
 class Trainer:
@@ -91,7 +96,7 @@ class Trainer:
 
     def run(self, progress: Progress, *, resume: bool = False) -> dict[str, float]:
         """Train to the configured number of steps; the figures of the best checkpoint."""
-        if resume and (self.out / LAST / STATE_JSON).is_file():
+        if resume and (self.out / LAST / STATE).is_file():
             self._restore()
             progress.note(f"Going on after step {self._state.step}.")
         journal = Journal(self.out / METRICS, self._state.step, self._accelerator.is_main_process)
@@ -224,18 +229,16 @@ class Trainer:
         tensors |= {f"ema.{k}": v for k, v in self._ema.state_dict().items()}
         for index, moments in self._optimizer.state_dict()["state"].items():
             tensors |= {f"adam.{index}.{name}": value for name, value in moments.items()}
-        kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        save_tensors(self.out / LAST / STATE, kept)
-        save_decoder(self.out / LAST, self.spec, self._ema.state_dict(), self._made_by)
-        state = {"step": self._state.step, "best": self._state.best}
-        write_text(
-            self.out / LAST / STATE_JSON,
-            json.dumps({**state, "since_best": self._state.since_best}),
+        state = self._state
+        tensors[PROGRESS] = torch.tensor(
+            [state.step, state.best, state.since_best], dtype=torch.float64
         )
+        kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+        save_decoder(self.out / LAST, self.spec, self._ema.state_dict(), self._made_by)
+        save_tensors(self.out / LAST / STATE, kept)
 
     def _restore(self) -> None:
         tensors = load_tensors(self.out / LAST / STATE)
-        values = json.loads((self.out / LAST / STATE_JSON).read_text(encoding="utf-8"))
 
         def part(prefix: str) -> dict[str, Tensor]:
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
@@ -248,7 +251,8 @@ class Trainer:
             moments.setdefault(int(index), {})[name] = value
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        self._state = _State(int(values["step"]), float(values["best"]), int(values["since_best"]))
+        step, best, since_best = tensors[PROGRESS].tolist()
+        self._state = _State(int(step), best, int(since_best))
 
     def _summary(self, row: Mapping[str, float], figures: Mapping[str, float]) -> str:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
