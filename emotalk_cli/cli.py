@@ -156,7 +156,9 @@ def _fit_3dmm(
 def _extract_audio(
     source: Annotated[Path, typer.Argument(help="Folder of clips or recordings, or one of them.")],
     output: Output = Path("audio"),
-    encoder: Annotated[str, typer.Option(help="hama, hama-hidden, mel or hf:FOLDER.")] = "hama",
+    encoder: Annotated[
+        str, typer.Option(help="hama-hidden, hama, mel or hf:FOLDER.")
+    ] = "hama-hidden",
     augment: Annotated[int, typer.Option(min=0, help="Changed copies of each recording.")] = 0,
     seed: Seed = 0,
     workers: Workers = 1,

@@ -51,14 +51,14 @@ def main() -> None:
     speech = load_waveform(DEMO_SPEECH)
     waveform = np.resize(speech, int(SECONDS * 16000))
     frames = int(SECONDS * FPS)
-    encoder = parts.make(parts.SPEECH_ENCODERS, "hama")
+    lip, emo = load_decoder(WEIGHTS / "lip"), load_decoder(WEIGHTS / "emo")
+    encoder = parts.make(parts.SPEECH_ENCODERS, lip.spec.encoder)
     features = extract_features(waveform, encoder, made_by=MADE_BY)
     photo = read_photo(DEMO_FACE)
     height, width = photo.shape[:2]
     landmarks = require_face(photo, DEMO_FACE).landmarks
     still = fit_photo(landmarks, width, height, model, made_by=MADE_BY)
     many, valid = np.repeat(landmarks[None], frames, axis=0), np.ones(frames, bool)
-    lip, emo = load_decoder(WEIGHTS / "lip"), load_decoder(WEIGHTS / "emo")
     weights = parse_emotion("happy").weights(np.arange(frames) / FPS)
 
     rows: list[tuple[str, float, str]] = []

@@ -67,7 +67,7 @@ def extract_audio(
     source: Path,
     out: Path,
     *,
-    encoder: str = "hama",
+    encoder: str = "hama-hidden",
     augment: int = 0,
     seed: int = 0,
     workers: int = 1,

@@ -73,7 +73,7 @@ def test_a_bad_recording_is_listed_and_the_others_are_done(tmp_path: Path) -> No
     assert "letter" in (out / "failures.csv").read_text()
     assert not (out / "letter.h5").exists()
     heard = store.read(out / "good.h5", AudioFeatures)
-    assert heard.encoder == "hama" and heard.duration_s > 3
+    assert heard.encoder == "hama-hidden" and heard.duration_s > 3
 
 
 def test_sources_that_make_no_sense(tmp_path: Path) -> None:
