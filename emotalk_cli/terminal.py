@@ -74,24 +74,32 @@ class Bars:
     """A `progress.Progress` drawn with rich on a terminal; elsewhere only its notes are said."""
 
     def __init__(self, console: Console) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeRemainingColumn as Remaining
+        from rich import progress
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         hidden = _settings.quiet or not console.is_terminal
-        self.progress = Progress(*columns, Remaining(), console=console, disable=hidden)
+        self.progress = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[rate]}"),
+            progress.TimeRemainingColumn(),
+            console=console,
+            disable=hidden,
+        )
         self._task: TaskID | None = None
 
     def task(self, title: str, total: int | None = None) -> None:
         """Begin a bar of `total` steps in place of the last."""
         if self._task is not None:
             self.progress.update(self._task, visible=False)
-        self._task = self.progress.add_task(title, total=total)
+        self._task = self.progress.add_task(title, total=total, rate="")
 
     def advance(self, steps: int = 1) -> None:
         """Move the bar on."""
         if self._task is not None:
             self.progress.advance(self._task, steps)
+            speed = self.progress.tasks[-1].speed
+            self.progress.update(self._task, rate=f"{speed:.1f}/s" if speed else "")
 
     def note(self, text: str) -> None:
         """Say something above the bar."""
