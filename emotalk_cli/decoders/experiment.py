@@ -92,6 +92,8 @@ def make_spec(
         rows = [heard.speech for take in training for heard in take.heard]
         speech_mean, speech_scale = statistics(rows, SPEECH_SCALE_FLOOR)
     mean, scale = statistics([take.target for take in training], SCALE_FLOOR)
+    # Guidance sharpens what is drawn; a regression would only exaggerate.
+    guidance = GUIDANCE[group] if config.mode == "diffusion" else 1.0
     spec = Spec(
         group=group,
         mode=config.mode,
@@ -112,8 +114,8 @@ def make_spec(
         output_scale=_floats(scale),
         network=config.network,
         steps=SAMPLING_STEPS[group],
-        speech_guidance=GUIDANCE[group],
-        emotion_guidance=GUIDANCE[group],
+        speech_guidance=guidance,
+        emotion_guidance=guidance,
         temperature=TEMPERATURE[group],
     )
     return dataclasses.replace(spec, network=matched_network(spec)) if group == "single" else spec

@@ -103,7 +103,7 @@ class Trainer:
         progress.task("Training", self.config.steps)
         progress.advance(self._state.step)
         began = time.monotonic()
-        figures: dict[str, float] = {}
+        best: dict[str, float] = {}
         try:
             while self._state.step < self.config.steps and not self._patience_is_out():
                 row = self._step()
@@ -111,7 +111,8 @@ class Trainer:
                 if self._state.step % self.config.log_every == 0:
                     journal.add(self._state.step, {**row, "seconds": time.monotonic() - began})
                 if self._is_time_to_validate():
-                    figures = self._validate_and_save(figures)
+                    before, figures = self._state.best, self._validate_and_save()
+                    best = figures if self._state.best < before or not best else best
                     journal.add(self._state.step, figures)
                     progress.note(self._summary(row, figures))
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
@@ -119,7 +120,7 @@ class Trainer:
                 f"The memory is too small for batches of {self.config.batch_size} windows.",
                 "Set a smaller batch_size in the config and run again with --resume.",
             ) from error
-        return {"steps": float(self._state.step), "validation": self._state.best, **figures}
+        return {"steps": float(self._state.step), "validation": self._state.best, **best}
 
     def _step(self) -> dict[str, float]:
         """One step of gradient descent; its loss terms, averaged over all processes' frames."""
@@ -207,7 +208,7 @@ class Trainer:
     def _patience_is_out(self) -> bool:
         return 0 < self.config.patience <= self._state.since_best
 
-    def _validate_and_save(self, before: dict[str, float]) -> dict[str, float]:
+    def _validate_and_save(self) -> dict[str, float]:
         """Score the averaged weights on held-out windows; keep the best and the last."""
         figures = validate(self._ema, self._validation, self._loss, self.spec, self._alphas)
         better = figures["validation"] < self._state.best
@@ -221,7 +222,7 @@ class Trainer:
                 save_decoder(self.out, self.spec, weights, self._made_by, half=half)
             self._save_last()
         self._accelerator.wait_for_everyone()
-        return figures if better or not before else before
+        return figures
 
     def _save_last(self) -> None:
         live: Denoiser = self._accelerator.unwrap_model(self._model)
