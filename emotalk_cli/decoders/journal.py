@@ -61,6 +61,15 @@ def read_journal(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def best_validation(path: Path) -> dict[str, float]:
+    """The figures of the validation with the smallest loss; none before the first."""
+    rows = [row for row in read_journal(path) if row["validation"]]
+    if not rows:
+        return {}
+    best = min(rows, key=lambda row: float(row["validation"]))
+    return {name: float(value) for name, value in best.items() if value and name != "step"}
+
+
 def _tensorboard(folder: Path, step: int) -> Any:
     """TensorBoard's writer, or None where it is not installed."""
     try:

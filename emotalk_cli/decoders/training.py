@@ -25,7 +25,7 @@ from emotalk_cli.decoders.checkpoint import (
 )
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.denoiser import Denoiser, build
-from emotalk_cli.decoders.journal import Journal
+from emotalk_cli.decoders.journal import Journal, best_validation
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.spec import Spec
 from emotalk_cli.decoders.validation import validate
@@ -103,7 +103,6 @@ class Trainer:
         progress.task("Training", self.config.steps)
         progress.advance(self._state.step)
         began = time.monotonic()
-        best: dict[str, float] = {}
         try:
             while self._state.step < self.config.steps and not self._patience_is_out():
                 row = self._step()
@@ -111,8 +110,7 @@ class Trainer:
                 if self._state.step % self.config.log_every == 0:
                     journal.add(self._state.step, {**row, "seconds": time.monotonic() - began})
                 if self._is_time_to_validate():
-                    before, figures = self._state.best, self._validate_and_save()
-                    best = figures if self._state.best < before or not best else best
+                    figures = self._validate_and_save()
                     journal.add(self._state.step, figures)
                     progress.note(self._summary(row, figures))
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
@@ -120,7 +118,8 @@ class Trainer:
                 f"The memory is too small for batches of {self.config.batch_size} windows.",
                 "Set a smaller batch_size in the config and run again with --resume.",
             ) from error
-        return {"steps": float(self._state.step), "validation": self._state.best, **best}
+        best = best_validation(self.out / METRICS) if self.is_main else {}
+        return {"steps": float(self._state.step), **best}
 
     def _step(self) -> dict[str, float]:
         """One step of gradient descent; its loss terms, averaged over all processes' frames."""
