@@ -45,6 +45,8 @@ SAME_MOUTH_M = 0.0025
 """With the lips' distances changed by this much, only teeth are kept of what the photo shows."""
 DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
 """Brightness over that of the teeth from which on a pixel counts as tooth, or gum."""
+TOOTH_SHARE = 0.6
+"""Share of the brightness expected of teeth below which what the photo shows are none."""
 MIN_TOOTH_PX = 12
 LUMINANCE = f32([0.299, 0.587, 0.114])
 
@@ -214,14 +216,23 @@ class SeenMouth:
         level = self._colours @ LUMINANCE
         bright = float(np.quantile(level[core], 0.9)) if core.any() else 1.0
         chosen = core & (level > 0.75 * bright)
-        self.tooth = (
-            np.median(self._colours[chosen], axis=0) if chosen.sum() > MIN_TOOTH_PX else None
-        )
+        self._brightest = self._colours[chosen] if chosen.sum() > MIN_TOOTH_PX else None
         light = np.clip((level / bright - DARK_SHARE) / (LIGHT_SHARE - DARK_SHARE), 0.0, 1.0)
         soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 0.8)
         self._tooth = light * np.clip(2.0 * soft - 1.0, 0.0, 1.0)
         self._gaps = gaps
         self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])
+
+    def tooth_like(self, expected: Float) -> Float:
+        """RGB (3,) of the teeth: the photo's own, or `expected` where it shows none.
+
+        What is much darker than teeth would be in this light is tongue or shade.
+        """
+        tooth = None if self._brightest is None else np.median(self._brightest, axis=0)
+        if tooth is None or float(tooth @ LUMINANCE) < TOOTH_SHARE * float(expected @ LUMINANCE):
+            self._tooth[:] = 0.0
+            return expected
+        return np.asarray(tooth, np.float32)
 
     def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> float:
         """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now.

@@ -23,12 +23,9 @@ TINT = 0.5
 """How much of the light's colour (from eyes and skin) teeth take on."""
 
 
-def mouth_colours(
-    photo: NDArray[np.uint8], landmarks: Float, tooth: Float | None
-) -> dict[str, Float]:
+def mouth_colours(photo: NDArray[np.uint8], landmarks: Float) -> dict[str, Float]:
     """RGB (3,) of "tooth", "gum", "tongue", "lip" (inside) and "depth" for a photo (H, W, 3).
 
-    tooth: RGB of the teeth that the photo shows, if it does.
     How bright the light is comes from the whites of the eyes and the skin, whichever says more.
     """
     smooth = cv2.blur(photo, (3, 3))
@@ -45,7 +42,7 @@ def mouth_colours(
     red = lips / max(float(lips.max()), 1.0)
     flesh = (0.5 * red + 0.5 * warm) * 205.0 * light
     colours = {
-        "tooth": own if tooth is None else tooth,
+        "tooth": own,
         "gum": flesh * f32([1.0, 0.88, 0.9]),
         "tongue": flesh * f32([1.0, 0.85, 0.84]),
         "lip": lips * f32([0.80, 0.72, 0.72]),

@@ -96,8 +96,9 @@ class PortraitRenderer:
         self._folds = SmileFolds(model, self._texture, landmarks, self._still)
         self._make_lips(units, still, landmarks)
         self._seen_mouth = self._find_seen_mouth()
-        tooth = self._seen_mouth.tooth if self._seen_mouth else None
-        colours = mouth_colours(self._photo, landmarks, tooth)
+        colours = mouth_colours(self._photo, landmarks)
+        if self._seen_mouth:
+            colours["tooth"] = self._seen_mouth.tooth_like(colours["tooth"])
         self._mouth = Mouth(model, registered, colours, self._seen_mouth)
         self._join(units)
         self._light = self._estimate_light()
