@@ -97,7 +97,7 @@ def generate(
 
     started = time.perf_counter()
     progress = progress or Quiet()
-    _check_options(out, fps, size_px)
+    _check_options(audio, out, fps, size_px)
     curve = parse_emotion(emotion, intensity)
     made_by = MadeBy(
         "generate",
@@ -138,8 +138,10 @@ def generate(
     )
 
 
-def _check_options(out: Path, fps: float, size_px: int | None) -> None:
+def _check_options(audio: Path, out: Path, fps: float, size_px: int | None) -> None:
     """Refuse what cannot work before any work is done."""
+    if out.resolve() == audio.resolve():
+        raise EmotalkError(f"{out} is the recording itself.", "Name another video with -o.")
     if out.suffix.lower() != ".mp4":
         raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
     if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
@@ -188,8 +190,16 @@ def _load_decoders(
 ) -> tuple[Decoder, Decoder | None]:
     """The lip decoder (or a single one, which needs no other) and the emotion decoder."""
     from emotalk_cli.decoders.checkpoint import load_decoder
+    from emotalk_cli.face3d.default_model import load_default_face_model
 
     lip = load_decoder(lip_decoder or WEIGHTS / "lip")
+    model = load_default_face_model()
+    if lip.spec.face_model_sha256 != model.sha256:
+        raise EmotalkError(
+            f"The lip decoder was trained on another face model ({lip.spec.face_model}, "
+            f"{lip.spec.face_model_sha256[:12]}) than the one here ({model.sha256[:12]}).",
+            "Run `emotalk fit-3dmm` and `emotalk train-lip` again with this version.",
+        )
     if lip.spec.group == "single" and emo_decoder is None:
         return lip, None
     return lip, load_decoder(emo_decoder or WEIGHTS / "emo")

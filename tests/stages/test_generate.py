@@ -1,5 +1,7 @@
 """The main job: one photo, one recording and an emotion become a talking video."""
 
+import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,13 @@ from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.media import ffmpeg_binary, probe, read_frames, read_sound
 from emotalk_cli.schema import FaceTrack
-from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, Generated, generate
+from emotalk_cli.stages.generate import (
+    DEMO_FACE,
+    DEMO_SPEECH,
+    WEIGHTS,
+    Generated,
+    generate,
+)
 
 FPS = 25.0
 SECONDS = 2.0
@@ -179,3 +187,21 @@ def test_options_that_cannot_work(
     with pytest.raises(EmotalkError, match=problem):
         generate(speech, DEMO_FACE, tmp_path / "a.mp4", **options)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_decoders_of_another_face_model_are_refused(speech: Path, tmp_path: Path) -> None:
+    lip = tmp_path / "lip"
+    shutil.copytree(WEIGHTS / "lip", lip)
+    config = (lip / "config.json").read_text()
+    sha256 = json.loads(config)["spec"]["face_model_sha256"]
+    (lip / "config.json").write_text(config.replace(sha256, "0" * 64))
+    with pytest.raises(EmotalkError, match="another face model"):
+        generate(speech, DEMO_FACE, tmp_path / "a.mp4", lip_decoder=lip)
+
+
+def test_the_recording_is_not_overwritten(tmp_path: Path) -> None:
+    recording = tmp_path / "a.mp4"
+    recording.write_bytes(b"precious")
+    with pytest.raises(EmotalkError, match="the recording itself"):
+        generate(recording, DEMO_FACE, tmp_path / "x" / ".." / "a.mp4", overwrite=True)
+    assert recording.read_bytes() == b"precious"
