@@ -78,9 +78,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that becomes `path` if the block ends well, else vanishes."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            prefix=temporary_prefix(), suffix="-" + path.name[-80:], dir=path.parent
-        )
+        ending = "-" + path.name[-80:]  # some writers choose the format by the suffix
+        if path.suffix == SUFFIX:
+            ending += ".part"  # what a kill leaves must not be taken for a record
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix=ending, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise EmotalkError(

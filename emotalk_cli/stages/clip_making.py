@@ -85,13 +85,13 @@ class _Tracked:
 
 def make_clip(job: ClipJob) -> ClipDone:
     """Make the Clip of one job, unless it is there already."""
+    store.remove_leftovers(Path(tempfile.gettempdir()))
     made_by = _made_by(job)
     if store.is_done(job.path, made_by, overwrite=job.overwrite):
         frames = store.array_shape(job.path, "landmarks")[0]
         return _done(job, frames, skipped=True)
     info = probe(job.source.path)
     require_picture(job.source.path, info)
-    store.remove_leftovers(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=store.temporary_prefix()) as folder:
         record = _clip(job, made_by, info, Path(folder))
         store.write(record, job.path)
