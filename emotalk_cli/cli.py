@@ -1,4 +1,4 @@
-"""The command line: one thin function per subcommand. The only file that prints or exits."""
+"""The command line: one thin function per subcommand; the only file that exits."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _preprocess(
     source: Annotated[Path, typer.Argument(help="Folder of a corpus, a video, or a manifest CSV.")],
     output: Output = Path("clips"),
     dataset: Annotated[
-        str, typer.Option(help="auto, mead, crema_d, ravdess, grid, folder or manifest.")
+        str, typer.Option(help="auto, mead, crema_d, ravdess, grid, arkit, folder or manifest.")
     ] = "auto",
     fps: Annotated[float, typer.Option(help="Frames a second of the records.")] = 25.0,
     frames: Annotated[bool, typer.Option(help="Keep the cropped pictures.")] = True,
@@ -217,7 +217,7 @@ def _act(
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.say(f"Performances in {done}.")
+    terminal.say(f"Performances: train-emo {done}/tracks {done}/audio learns from them.")
 
 
 def _training(name: str, about: str) -> None:
@@ -229,7 +229,7 @@ def _training(name: str, about: str) -> None:
         audio: Annotated[Path, typer.Argument(help="Folder of audio features.")],
         output: Output = folder,
         config: Annotated[
-            Path | None, typer.Option(help="YAML of training options; see the README.")
+            Path | None, typer.Option(help="YAML of training options; the README lists them.")
         ] = None,
         steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
         overfit: Annotated[
@@ -275,12 +275,14 @@ def _generate(
         typer.Option("--output", "-o", help=r"The mp4 \[default: AUDIO_FACE_EMOTION.mp4]"),
     ] = None,
     emotion: Annotated[
-        str, typer.Option(help='happy, "happy:0.6,surprised:0.3" or "0 neutral, 2.5 sad:0.8"')
+        str,
+        typer.Option(help='happy, "happy:0.6,surprised:0.3", "0 neutral, 2.5 sad:0.8" or a YAML.'),
     ] = "neutral",
     intensity: Annotated[float, typer.Option(help="0 (neutral) to 1 (full).")] = 1.0,
     seed: Seed = 0,
     size: Annotated[
-        int | None, typer.Option(help=r"Longer side in px \[default: the photo's, up to 1024]")
+        int | None,
+        typer.Option(help=r"Longer side in px, at most the photo's \[default: up to 1024]"),
     ] = None,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
     motion_out: Annotated[
@@ -391,9 +393,10 @@ def main() -> None:
         app(args=arguments)
     except EmotalkError as error:
         _exit_with(error)
-    except KeyboardInterrupt:
-        terminal.say("Stopped. The same command goes on where it was.")
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            terminal.say("Stopped. The same command goes on where it was.")
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_PROBLEM)

@@ -43,6 +43,7 @@ SUFFIX = ".h5"
 MAX_ARRAY_BYTES = 16 << 30
 COMPRESS_ABOVE_BYTES = 4096
 HASH_BLOCK_BYTES = 1 << 20
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 def sha256_of(path: Path) -> str:
@@ -103,6 +104,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def require_writable(path: Path) -> None:
     """Raise EmotalkError now if a file at `path` could not be written later."""
+    if path.is_dir():
+        raise EmotalkError(f"{path} is a folder.", "Name a file with -o.")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -188,10 +191,12 @@ def array_shape(path: Path, name: str) -> tuple[int, ...]:
 def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
     """True if `path` already holds what `made_by` would make; False if it is to be made.
 
-    Raises StaleOutputError if the file was made otherwise and `overwrite` is not set.
+    A damaged record is to be made again. Raises StaleOutputError if the file was made otherwise or
+    is no record of ours, and `overwrite` is not set.
     """
     if overwrite or not path.exists():
         return False
+    _refuse_foreign(path)
     try:
         with _opened(path) as file:
             before = json.loads(str(file.attrs["made_by"]))
@@ -199,6 +204,17 @@ def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
         return False
     refuse_other(path, before, made_by)
     return True
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Raise StaleOutputError for what is there and no HDF5 file, damaged or whole."""
+    with path.open("rb") as file:
+        start = file.read(len(HDF5_SIGNATURE))
+    if start != HDF5_SIGNATURE[: len(start)]:
+        raise StaleOutputError(
+            f"{path} exists already and is no emotalk file.",
+            "Add --overwrite to replace it, or choose another output.",
+        )
 
 
 def as_json(made_by: MadeBy) -> str:

@@ -59,7 +59,7 @@ def list_failures(failed: Mapping[str, str], folder: Path) -> None:
         console.print(f"Failed: {clip}: {reason}", markup=False)
     if len(failed) > MAX_LISTED:
         console.print(f"... and {len(failed) - MAX_LISTED} more.")
-    console.print(f"{len(failed)} failed; the others are in {folder}.", markup=False)
+    console.print(f"{len(failed)} failed; what could be done is in {folder}.", markup=False)
 
 
 @contextmanager

@@ -125,8 +125,18 @@ def test_changed_options_are_named(tmp_path: Path) -> None:
     with pytest.raises(StaleOutputError, match=r"options\.fps was 25\.0, is now 30\.0"):
         store.is_done(path, other)
     assert not store.is_done(path, other, overwrite=True)
-    path.write_bytes(b"half a file")
+    path.write_bytes(path.read_bytes()[:300])
     assert not store.is_done(path, MADE_BY)
+
+
+def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    path.write_text("my own notes")
+    with pytest.raises(StaleOutputError, match="no emotalk file"):
+        store.is_done(path, MADE_BY)
+    assert not store.is_done(path, MADE_BY, overwrite=True)
+    with pytest.raises(EmotalkError, match="is a folder"):
+        store.require_writable(tmp_path)
 
 
 def test_other_record_is_refused(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def _transformers() -> Any:
     except ImportError as error:
         raise EmotalkError(
             "The encoder hf needs the package transformers.",
-            "Run `pip install 'emotalk[hf]'`, or choose `--encoder hama`.",
+            "Run `pip install 'transformers>=4.40,<6'`, or choose `--encoder hama`.",
         ) from error
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

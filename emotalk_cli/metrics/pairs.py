@@ -94,13 +94,14 @@ def pair_up(predicted: Path, reference: Path) -> Pairing:
     ours, theirs = find_clips(predicted), find_clips(reference)
     if predicted.is_file() and reference.is_file():
         theirs = dict(zip(ours, theirs.values(), strict=True))
-    elif not ours.keys() & theirs.keys():
+    examples = next(iter(ours)), next(iter(theirs))
+    if not ours.keys() & theirs.keys():
         ours, theirs = _by_name(ours), _by_name(theirs)
     shared = sorted(ours.keys() & theirs.keys())
     if not shared:
         raise EmotalkError(
             f"No clip of {predicted} has the name of a clip of {reference}: "
-            f"{next(iter(ours))}, ... against {next(iter(theirs))}, ...",
+            f"{examples[0]}, ... against {examples[1]}, ...",
             "Name the predicted files as the reference's, or give two single files.",
         )
     return Pairing(

@@ -97,7 +97,8 @@ def generate(
 
     started = time.perf_counter()
     progress = progress or Quiet()
-    _check_options(audio, out, fps, size_px)
+    _check_paths(audio, face, out, motion_out, sheet)
+    _check_options(out, fps, size_px, renderer)
     curve = parse_emotion(emotion, intensity)
     made_by = MadeBy(
         "generate",
@@ -138,10 +139,21 @@ def generate(
     )
 
 
-def _check_options(audio: Path, out: Path, fps: float, size_px: int | None) -> None:
+def _check_paths(audio: Path, face: Path, *outputs: Path | None) -> None:
+    """Refuse outputs that would replace an input or one another."""
+    taken = {audio.resolve(): "the recording itself", face.resolve(): "the photo itself"}
+    for path in filter(None, outputs):
+        if path.resolve() in taken:
+            raise EmotalkError(f"{path} is {taken[path.resolve()]}.", "Give it another name.")
+        taken[path.resolve()] = "given as an output twice"
+
+
+def _check_options(out: Path, fps: float, size_px: int | None, renderer: str) -> None:
     """Refuse what cannot work before any work is done."""
-    if out.resolve() == audio.resolve():
-        raise EmotalkError(f"{out} is the recording itself.", "Name another video with -o.")
+    if renderer not in parts.RENDERERS:
+        raise EmotalkError(
+            f"There is no --renderer '{renderer}'.", f"Known: {', '.join(parts.RENDERERS)}."
+        )
     if out.suffix.lower() != ".mp4":
         raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
     if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
@@ -262,7 +274,10 @@ def _draw(
     from emotalk_cli.render.sheet import contact_sheet, write_png
     from emotalk_cli.render.video import VideoWriter
 
-    size = size_px or min(DEFAULT_SIZE_PX, max(person.photo.shape[:2]))
+    longest = max(person.photo.shape[:2])
+    size = min(size_px or DEFAULT_SIZE_PX, longest)
+    if size_px is not None and size_px > longest:
+        progress.note(f"The photo has {longest} pixels; the video gets no larger.")
     drawn: parts.Renderer = parts.make(
         parts.RENDERERS,
         renderer,
@@ -308,6 +323,8 @@ def _input_hashes(audio: Path, face: Path, *decoders: Path | None) -> dict[str, 
     """sha256 of every input; the keys are roles, never paths."""
     hashes = {}
     for role, path in (("audio", audio), ("face", face)):
+        if path.is_dir():
+            raise EmotalkError(f"{path} is a folder.", f"Give one file with --{role}.")
         if not path.is_file():
             raise EmotalkError(f"There is no file {path}.", f"Check the path given with --{role}.")
         hashes[role] = store.sha256_of(path)
@@ -322,7 +339,14 @@ def _is_done(
     out: Path, motion_out: Path | None, sheet: Path | None, made_by: MadeBy, *, overwrite: bool
 ) -> bool:
     """Whether all that is wanted is there already; refuses to replace anything else."""
-    if overwrite or not out.exists():
+    if overwrite:
+        return False
+    has_motion = motion_out is None or store.is_done(motion_out, made_by)
+    if not out.exists():
+        if sheet is not None and sheet.exists():
+            raise StaleOutputError(
+                f"{sheet} exists already.", "Add --overwrite to replace it, or give another name."
+            )
         return False
     from emotalk_cli.render.video import read_made_by
 
@@ -333,7 +357,6 @@ def _is_done(
             "Add --overwrite to replace it, or name another with -o.",
         )
     store.refuse_other(out, before, made_by)
-    has_motion = motion_out is None or store.is_done(motion_out, made_by)
     return has_motion and (sheet is None or sheet.exists())
 
 

@@ -147,6 +147,18 @@ def test_a_file_of_others_is_not_replaced(speech: Path, tmp_path: Path) -> None:
     assert out.read_bytes() == b"somebody's"
 
 
+def test_other_files_are_kept(speech: Path, tmp_path: Path) -> None:
+    notes = tmp_path / "notes.h5"
+    notes.write_text("precious")
+    for option in ("motion_out", "sheet"):
+        with pytest.raises(StaleOutputError, match="already"):
+            generate(speech, DEMO_FACE, tmp_path / "a.mp4", **{option: notes})  # type: ignore[arg-type]
+    with pytest.raises(EmotalkError, match="twice"):
+        generate(speech, DEMO_FACE, tmp_path / "a.mp4", motion_out=tmp_path / "a.mp4")
+    assert notes.read_text() == "precious"
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.h5"]
+
+
 def noise(path: Path) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)).save(path)
 
@@ -178,6 +190,7 @@ def test_pictures_without_a_face_are_refused(
         ({"intensity": 2.0}, "intensity"),
         ({"fps": 1000.0}, "1000 frames a second"),
         ({"size_px": 7}, "7 pixels"),
+        ({"renderer": "portrait:x"}, "no --renderer"),
         ({"lip_decoder": Path("nowhere")}, "no checkpoint"),
     ],
 )
