@@ -107,13 +107,14 @@ def read_frames(
     """
     info = info or probe(path)
     require_picture(path, info)
+    limit_s = (info.duration_s or MAX_UNKNOWN_DURATION_S) + OVERRUN_S
     source = media_input(path, threads=threads)
-    outputs = [_picture_stream(source, info, fps, crop, size)]
+    outputs = [_picture_stream(source, info, fps, limit_s, crop, size)]
     if sound_to is not None and info.has_audio:
         sound = _sound_stream(source, info, sample_rate_hz)
         outputs.append(sound.output(f"file:{sound_to.resolve()}", **_RAW_SOUND))
     command = _compiled(*outputs)
-    limit = round(((info.duration_s or MAX_UNKNOWN_DURATION_S) + OVERRUN_S) * fps)
+    limit = round(limit_s * fps)
     count = 0
     with _child(command) as (process, errors):
         assert process.stdout is not None
@@ -142,11 +143,14 @@ def _picture_stream(
     source: Any,
     info: MediaInfo,
     fps: float,
+    limit_s: float,
     crop: tuple[int, int, int, int] | None,
     size: tuple[int, int] | None,
 ) -> Any:
     stream = source["V:0"].filter("setpts", "PTS-STARTPTS")
-    stream = stream.filter("fps", fps=fps, round="near").filter("yadif", deint="interlaced")
+    stream = stream.filter("fps", fps=fps, round="near")
+    # ffmpeg holds in memory all pictures that fill a gap of days between two time stamps
+    stream = stream.filter("trim", end=limit_s + 1).filter("yadif", deint="interlaced")
     if not info.square_pixels:
         stream = stream.filter("scale", info.width_px, info.height_px, flags="bicubic")
     if crop is not None:
