@@ -15,6 +15,12 @@ from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.stages.capture_making import make_track
 from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options, make_clip
 
+COLUMNS = (
+    *("clip", "path", "sound", "speaker", "emotion", "intensity", "view", "split"),
+    *("status", "frames", "seconds", "sha256"),
+)
+"""Columns of manifest.csv, which `datasets.manifest` can read again."""
+
 
 @dataclass(frozen=True)
 class Preprocessed:
@@ -120,33 +126,55 @@ def _write_manifest(
     done: dict[str, ClipDone],
     failures: list[batch.Failure],
 ) -> None:
+    """One row per clip of this run; rows of earlier runs stay while their record is there."""
+    rows = _earlier_rows(path)
     reasons = {f.clip: f.reason for f in failures}
     root = source if source.is_dir() else source.parent
-    columns = "clip path sound speaker emotion intensity view split status frames seconds sha256"
+    for job in jobs:
+        result = done.get(job.clip_id)
+        if result or job.clip_id not in rows:
+            rows[job.clip_id] = _row(job, root, result, failed=job.clip_id in reasons)
     with (
         store.atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
-        writer = csv.writer(file)
-        writer.writerow(columns.split())
-        for job in jobs:
-            labels, result = job.source.labels, done.get(job.clip_id)
-            writer.writerow(
-                (
-                    job.clip_id,
-                    _below(job.source.path, root),
-                    _below(job.source.sound, root) if job.source.sound else "",
-                    labels.speaker,
-                    labels.emotion,
-                    f"{labels.intensity:.4g}",
-                    labels.view,
-                    labels.split,
-                    "done" if result else "failed" if job.clip_id in reasons else "",
-                    result.frames if result else "",
-                    f"{result.seconds:.3f}" if result else "",
-                    result.sha256 if result else "",
-                )
-            )
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows.values())
+
+
+def _earlier_rows(path: Path) -> dict[str, dict[str, str]]:
+    """Clip id -> row of the manifest that is there already, for records that are there too."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+        reader = csv.DictReader(file)
+        if tuple(reader.fieldnames or ()) != COLUMNS:
+            return {}
+        return {
+            row["clip"]: {name: row[name] for name in COLUMNS}
+            for row in reader
+            if row["status"] == "done" and (path.parent / (row["clip"] + store.SUFFIX)).is_file()
+        }
+
+
+def _row(job: ClipJob, root: Path, result: ClipDone | None, *, failed: bool) -> dict[str, str]:
+    labels = job.source.labels
+    values = (
+        job.clip_id,
+        _below(job.source.path, root),
+        _below(job.source.sound, root) if job.source.sound else "",
+        labels.speaker,
+        labels.emotion,
+        f"{labels.intensity:.4g}",
+        labels.view,
+        labels.split,
+        "done" if result else "failed" if failed else "",
+        str(result.frames) if result else "",
+        f"{result.seconds:.3f}" if result else "",
+        result.sha256 if result else "",
+    )
+    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _below(path: Path, root: Path) -> str:

@@ -100,6 +100,9 @@ def test_done_clips_are_skipped_and_others_refused(corpus: Path, clips: Path) ->
     assert (again.made, again.skipped) == (0, 2)
     other = preprocess(corpus, clips, crop_size_px=64, limit=1)
     assert "crop_size_px was 96, is now 64" in other.failures[0].reason
+    with (clips / "manifest.csv").open() as file:
+        status = {row["clip"]: row["status"] for row in csv.DictReader(file)}
+    assert (status["a"], status["b"]) == ("done", "done")
     assert (clips / "a.h5").stat().st_mtime_ns == before
 
 
