@@ -9,14 +9,17 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from emotalk_cli import parts
+from emotalk_cli import parts, store
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
 from emotalk_cli.decoders.checkpoint import load_decoder
@@ -28,13 +31,15 @@ from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.render.portrait import PortraitRenderer
 from emotalk_cli.render.video import VideoWriter
-from emotalk_cli.schema import MadeBy
+from emotalk_cli.schema import FaceTrack, MadeBy
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, WEIGHTS, generate
 
 SECONDS = 30.0
 FPS = 25.0
 SIZES_PX = (512, 1024)
 MADE_BY = MadeBy("bench", "1")
+
+Row = tuple[str, float, str]
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -47,58 +52,73 @@ def timed(work: Callable[[], object]) -> float:
 
 def main() -> None:
     """Measure and print one table."""
-    model = load_default_face_model()
-    speech = load_waveform(DEMO_SPEECH)
-    waveform = np.resize(speech, int(SECONDS * 16000))
-    frames = int(SECONDS * FPS)
-    lip, emo = load_decoder(WEIGHTS / "lip"), load_decoder(WEIGHTS / "emo")
-    encoder = parts.make(parts.SPEECH_ENCODERS, lip.spec.encoder)
-    features = extract_features(waveform, encoder, made_by=MADE_BY)
-    photo = read_photo(DEMO_FACE)
-    height, width = photo.shape[:2]
-    landmarks = require_face(photo, DEMO_FACE).landmarks
-    still = fit_photo(landmarks, width, height, model, made_by=MADE_BY)
-    many, valid = np.repeat(landmarks[None], frames, axis=0), np.ones(frames, bool)
-    weights = parse_emotion("happy").weights(np.arange(frames) / FPS)
-
-    rows: list[tuple[str, float, str]] = []
-
-    def rate(what: str, work: Callable[[], object]) -> None:
-        rows.append((what, SECONDS / timed(work), "x real time"))
-
-    rate("speech features", lambda: extract_features(waveform, encoder, made_by=MADE_BY))
-    rate(
-        "fitting after landmarks",
-        lambda: fit_sequence(many, valid, width, height, FPS, model, made_by=MADE_BY),
-    )
-    rate(
-        "sampling both decoders",
-        lambda: sample_motion(lip, emo, features, weights, frames=frames, fps=FPS),
-    )
-    motion = sample_motion(lip, emo, features, weights, frames=frames, fps=FPS)
-    with tempfile.TemporaryDirectory() as folder:
-        for size in SIZES_PX:
-            drawn = PortraitRenderer(photo, landmarks, still, model, size_px=size)
-
-            def draw(drawn: PortraitRenderer = drawn) -> None:
-                out = Path(folder) / "a.mp4"
-                with VideoWriter(out, drawn.width_px, drawn.height_px, FPS) as writer:
-                    for expression in motion.expression:
-                        writer.write(drawn.frame(expression, still.head_pose[0]))
-
-            rows.append((f"drawing and encoding, {size} px", frames / timed(draw), "frames/s"))
-        out = Path(folder) / "b.mp4"
-        seconds = timed(lambda: generate(DEMO_SPEECH, DEMO_FACE, out, overwrite=True))
-        rows.append(
-            ("generate, the demo's 5.3 s, warm", len(speech) / 16000 / seconds, "x real time")
-        )
-
-    table = Table(title=f"{os.cpu_count()} CPU cores, {SECONDS:g} s of speech")
+    rows = [*sound_and_motion(), *pictures()]
+    table = Table(title=f"{len(os.sched_getaffinity(0))} CPU cores, {SECONDS:g} s of speech")
     for column in ("part", "speed", "unit"):
         table.add_column(column)
     for what, value, unit in rows:
         table.add_row(what, f"{value:.1f}", unit)
     Console().print(table)
+
+
+def sound_and_motion() -> Iterator[Row]:
+    """Features, fitting and sampling, as multiples of real time."""
+    frames = int(SECONDS * FPS)
+    waveform = np.resize(load_waveform(DEMO_SPEECH), int(SECONDS * 16000))
+    lip, emo = load_decoder(WEIGHTS / "lip"), load_decoder(WEIGHTS / "emo")
+    encoder = parts.make(parts.SPEECH_ENCODERS, lip.spec.encoder)
+    features = extract_features(waveform, encoder, made_by=MADE_BY)
+    weights = parse_emotion("happy").weights(np.arange(frames) / FPS)
+    photo, landmarks = demo_face()
+    height, width = photo.shape[:2]
+    many, valid = np.repeat(landmarks[None], frames, axis=0), np.ones(frames, bool)
+    model = load_default_face_model()
+    work: dict[str, Callable[[], object]] = {
+        "speech features": lambda: extract_features(waveform, encoder, made_by=MADE_BY),
+        "fitting after landmarks": lambda: fit_sequence(
+            many, valid, width, height, FPS, model, made_by=MADE_BY
+        ),
+        "sampling both decoders": lambda: sample_motion(
+            lip, emo, features, weights, frames=frames, fps=FPS
+        ),
+    }
+    for what, run in work.items():
+        yield what, SECONDS / timed(run), "x real time"
+
+
+def pictures() -> Iterator[Row]:
+    """Drawing with encoding, and the whole of `generate`."""
+    model = load_default_face_model()
+    photo, landmarks = demo_face()
+    height, width = photo.shape[:2]
+    still = fit_photo(landmarks, width, height, model, made_by=MADE_BY)
+    with tempfile.TemporaryDirectory() as folder:
+        track = Path(folder) / "motion.h5"
+        video = Path(folder) / "a.mp4"
+        generate(DEMO_SPEECH, DEMO_FACE, video, motion_out=track, overwrite=True)
+        motion = store.read(track, FaceTrack)
+        for size in SIZES_PX:
+            scale = size / max(height, width)
+            large = np.asarray(Image.fromarray(photo).resize((size, size * height // width)))
+            moved = replace(still, camera=still.camera * np.float32(scale))
+            drawn = PortraitRenderer(large, landmarks * np.float32(scale), moved, model)
+
+            def draw(drawn: PortraitRenderer = drawn) -> None:
+                with VideoWriter(video, drawn.width_px, drawn.height_px, FPS) as writer:
+                    for expression, pose in zip(motion.expression, motion.head_pose, strict=True):
+                        writer.write(drawn.frame(expression, pose))
+
+            rate = len(motion.expression) / timed(draw)
+            yield f"drawing and encoding, {size} px", rate, "frames/s"
+        seconds = timed(lambda: generate(DEMO_SPEECH, DEMO_FACE, video, overwrite=True))
+        length_s = len(motion.expression) / FPS
+        yield f"generate, the demo's {length_s:.1f} s, warm", length_s / seconds, "x real time"
+
+
+def demo_face() -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The demo's photo and its landmarks (478, 3) px."""
+    photo = read_photo(DEMO_FACE)
+    return photo, require_face(photo, DEMO_FACE).landmarks
 
 
 if __name__ == "__main__":
