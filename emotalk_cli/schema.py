@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.errors import RecordError
+from emotalk_cli.errors import EmotalkError, RecordError
 
 FORMAT_VERSION = 1
+MAX_SEED = 2**32 - 1
 BLOCK_BYTES = 8 << 20
 
 Float = NDArray[np.float32]
@@ -59,6 +60,12 @@ def array(
     return field(metadata={"array": spec})
 
 
+def check_seed(seed: int) -> None:
+    """Raise EmotalkError unless `seed` is one that every source of random numbers takes."""
+    if not 0 <= seed <= MAX_SEED:
+        raise EmotalkError(f"The seed is {seed}.", f"Give a whole number from 0 to {MAX_SEED}.")
+
+
 @dataclass(frozen=True)
 class MadeBy:
     """Who made a file: equal values mean an equal file, so the work can be skipped.
@@ -71,6 +78,11 @@ class MadeBy:
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is none."""
+        if self.seed is not None:
+            check_seed(self.seed)
 
 
 @dataclass(frozen=True)

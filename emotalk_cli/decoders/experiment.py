@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli import __version__
 from emotalk_cli.decoders.card import write_card
-from emotalk_cli.decoders.checkpoint import CONFIG, read_spec
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.curves import PICTURE, draw_curves
 from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
 from emotalk_cli.decoders.denoiser import parameter_count
+from emotalk_cli.decoders.folder import Task, require_own, task_in
 from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
 from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
-from emotalk_cli.decoders.training import METRICS, Trainer, steps_done
+from emotalk_cli.decoders.training import METRICS, Trainer
 from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
-from emotalk_cli.errors import EmotalkError, StaleOutputError
+from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.progress import Progress
-from emotalk_cli.store import SUFFIX, sha256_of
+from emotalk_cli.schema import MadeBy, check_seed
+from emotalk_cli.store import SUFFIX, as_json, sha256_of
 
 Float = NDArray[np.float32]
 
@@ -48,10 +49,14 @@ def train(
     """Train the decoder of a group; `model` is the face model of the tracks.
 
     Returns `out`, the checkpoint. A finished one made with the same options from the same
-    records is left alone; raises StaleOutputError where another stands in its place.
+    records is left alone, one that was stopped is gone on with; raises StaleOutputError where
+    another stands in its place, EmotalkError where `out` holds anything else.
     """
+    check_seed(seed)
+    require_own(out, (tracks, audio))
     made_by = _made_by(group, tracks, audio, config, seed)
-    if _is_finished(out, made_by, resume=resume, overwrite=overwrite):
+    task = task_in(out, made_by, resume=resume, overwrite=overwrite, progress=progress)
+    if task is Task.NOTHING:
         progress.note(f"{out} is finished already.")
         return out
     records = read_records(tracks, audio, progress)
@@ -70,9 +75,9 @@ def train(
         Windows(training[:1] if config.overfit else validation, spec, config),
         out,
         seed=seed,
-        made_by=made_by,
+        made_by=json.loads(as_json(made_by)),
     )
-    figures = trainer.run(progress, resume=resume)
+    figures = trainer.run(progress, resume=task is Task.GO_ON)
     if trainer.is_main:
         draw_curves(out / METRICS, out / PICTURE)
         counts = (len(training), len(validation))
@@ -142,22 +147,9 @@ def _floats(values: Float) -> tuple[float, ...]:
     return tuple(round(float(value), 7) for value in values)
 
 
-def _made_by(
-    group: str, tracks: Path, audio: Path, config: TrainConfig, seed: int
-) -> dict[str, Any]:
-    return {
-        "stage": f"train-{group}",
-        "version": __version__,
-        "options": _jsonable(dataclasses.asdict(config)),
-        "seed": seed,
-        "inputs": {"tracks": _digest(tracks), "audio": _digest(audio)},
-    }
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _jsonable(item) for key, item in value.items()}
-    return list(value) if isinstance(value, tuple) else value
+def _made_by(group: str, tracks: Path, audio: Path, config: TrainConfig, seed: int) -> MadeBy:
+    inputs = {"tracks": _digest(tracks), "audio": _digest(audio)}
+    return MadeBy(f"train-{group}", __version__, dataclasses.asdict(config), seed, inputs)
 
 
 def _digest(folder: Path) -> str:
@@ -168,28 +160,6 @@ def _digest(folder: Path) -> str:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         digest.update(f"{path.name} {sha256_of(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _is_finished(out: Path, made_by: dict[str, Any], *, resume: bool, overwrite: bool) -> bool:
-    """Whether `out` holds this very run, finished; raises where it holds something else."""
-    if overwrite or not (out / CONFIG).is_file():
-        return False
-    before = read_spec(out)[1]
-    if before == made_by:
-        done = steps_done(out)
-        if done is None or done == made_by["options"]["steps"]:
-            return True
-        if resume:
-            return False
-        raise StaleOutputError(
-            f"{out} holds a run that was stopped at step {done}.",
-            "Add --resume to go on, or --overwrite to begin again.",
-        )
-    differing = [key for key in made_by if made_by[key] != before.get(key)]
-    raise StaleOutputError(
-        f"{out} holds a checkpoint that was made otherwise (differs: {', '.join(differing)}).",
-        "Add --overwrite to train again, or choose another output folder.",
-    )
 
 
 def _check_model(model: FaceGeometry, facts: Facts) -> None:

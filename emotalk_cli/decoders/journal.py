@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.store import atomic_path
 
 COLUMNS = (
     "step", "loss", "coefficients", "velocity", "landmarks", "gap", "learning_rate",
@@ -23,34 +24,45 @@ class Journal:
 
     def __init__(self, path: Path, step: int, writes: bool = True) -> None:
         self._path, self._writes = path, writes
-        self._board = _tensorboard(path.parent / "tensorboard", step) if writes else None
+        self._board: Any = None
         if not writes:
             return
         kept = [row for row in read_journal(path) if int(row["step"]) <= step] if step else []
-        self._write(kept, "w")
+        with atomic_path(path) as temporary:  # a kill here must not cost what is kept
+            _append(temporary, kept, header=True)
+        self._board = _tensorboard(path.parent / "tensorboard", step)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """One more row; columns without a value stay empty."""
         if self._writes:
             row = {name: f"{value:.6g}" for name, value in values.items() if name in COLUMNS}
-            self._write([{"step": str(step), **row}], "a")
+            try:
+                _append(self._path, [{"step": str(step), **row}])
+            except OSError as error:
+                raise EmotalkError(
+                    f"Cannot write {self._path}: {error.strerror}.",
+                    "Free some space, then run the same command again: it goes on.",
+                ) from error
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, step)
 
-    def _write(self, rows: list[dict[str, str]], mode: str) -> None:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open(mode, newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, COLUMNS, restval="")
-                if mode == "w":
-                    writer.writeheader()
-                writer.writerows(rows)
-        except OSError as error:
-            raise EmotalkError(
-                f"Cannot write {self._path}: {error.strerror}.",
-                "Free some space, then run again with --resume.",
-            ) from error
+
+def _append(path: Path, rows: list[dict[str, str]], *, header: bool = False) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        if header:
+            writer.writeheader()
+        writer.writerows(rows)
+
+
+def is_journal(path: Path) -> bool:
+    """Whether there is a metrics.csv of a training run at `path`."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return tuple(next(csv.reader(file), ())) == COLUMNS
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return False
 
 
 def read_journal(path: Path) -> list[dict[str, str]]:

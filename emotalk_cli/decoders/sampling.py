@@ -27,7 +27,7 @@ from emotalk_cli.decoders.silence import at_rest
 from emotalk_cli.decoders.spec import check_pair
 from emotalk_cli.decoders.windows import told_speech
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.schema import AudioFeatures
+from emotalk_cli.schema import AudioFeatures, check_seed
 
 Float = NDArray[np.float32]
 
@@ -54,6 +54,10 @@ class Draw:
     sampler: str = "dpm"
     close_lips: bool = True
     rest_in_silence: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is none."""
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import copy
 import math
+import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -19,6 +23,8 @@ from torch import Tensor
 
 from emotalk_cli.decoders import diffusion
 from emotalk_cli.decoders.checkpoint import (
+    CARD,
+    CONFIG,
     load_tensors,
     save_decoder,
     save_tensors,
@@ -54,6 +60,27 @@ def steps_done(out: Path) -> int | None:
     """How far the run in the folder `out` came; None where its state was not kept."""
     path = out / LAST / STATE
     return int(load_tensors(path)[PROGRESS][0]) if path.is_file() else None
+
+
+@contextmanager
+def _ctrl_c_noted() -> Iterator[list[int]]:
+    """A list that Ctrl-C fills instead of breaking a step in two; a second one stops at once."""
+    asked: list[int] = []
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    if not is_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield asked  # someone else, or nobody, is interrupted
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Trainer:
@@ -96,30 +123,58 @@ class Trainer:
 
     def run(self, progress: Progress, *, resume: bool = False) -> dict[str, float]:
         """Train to the configured number of steps; the figures of the best checkpoint."""
-        if resume and (self.out / LAST / STATE).is_file():
+        if resume:
             self._restore()
             progress.note(f"Going on after step {self._state.step}.")
+        if self.is_main:
+            self._remove_marks(resume)
         journal = Journal(self.out / METRICS, self._state.step, self._accelerator.is_main_process)
         progress.task("Training", self.config.steps)
         progress.advance(self._state.step)
         began = time.monotonic()
         try:
-            while self._state.step < self.config.steps and not self._patience_is_out():
-                row = self._step()
-                progress.advance()
-                if self._state.step % self.config.log_every == 0:
-                    journal.add(self._state.step, {**row, "seconds": time.monotonic() - began})
-                if self._is_time_to_validate():
-                    figures = self._validate_and_save()
-                    journal.add(self._state.step, figures)
-                    progress.note(self._summary(row, figures))
+            with _ctrl_c_noted() as asked_to_stop:
+                while self._state.step < self.config.steps and not self._patience_is_out():
+                    row = self._step()
+                    progress.advance()
+                    if self._state.step % self.config.log_every == 0:
+                        journal.add(self._state.step, {**row, "seconds": time.monotonic() - began})
+                    if self._is_time_to_validate():
+                        figures = self._validate_and_save()
+                        journal.add(self._state.step, figures)
+                        progress.note(self._summary(row, figures))
+                    if self._any_process(bool(asked_to_stop)):
+                        self._stop(progress)
         except (torch.cuda.OutOfMemoryError, MemoryError) as error:
             raise EmotalkError(
                 f"The memory is too small for batches of {self.config.batch_size} windows.",
-                "Set a smaller batch_size in the config and run again with --resume.",
+                "Set a smaller batch_size in the config and begin again with --overwrite.",
             ) from error
         best = best_validation(self.out / METRICS) if self.is_main else {}
         return {"steps": float(self._state.step), **best}
+
+    def _remove_marks(self, resume: bool) -> None:
+        """Remove what says that a run is finished and, for a new run, where an older one was."""
+        state = () if resume else (self.out / LAST / STATE, self.out / LAST / CONFIG)
+        for path in (self.out / CARD, *state):
+            path.unlink(missing_ok=True)
+
+    def _any_process(self, here: bool) -> bool:
+        """Whether it is so in any process, so that all stop after the same step."""
+        if self._accelerator.num_processes == 1:
+            return here
+        told = torch.tensor(float(here), device=self._accelerator.device)
+        return float(self._accelerator.reduce(told, "sum")) > 0
+
+    def _stop(self, progress: Progress) -> None:
+        """Keep the exact state after a whole step, then stop as Ctrl-C asked."""
+        if self.is_main:
+            self._save_last()
+        self._accelerator.wait_for_everyone()
+        progress.note(
+            f"Stopped after step {self._state.step}; the same command without --overwrite goes on."
+        )
+        raise KeyboardInterrupt
 
     def _step(self) -> dict[str, float]:
         """One step of gradient descent; its loss terms, averaged over all processes' frames."""
@@ -145,7 +200,7 @@ class Trainer:
             raise EmotalkError(
                 f"The loss is no number any more at step {step}; the checkpoint in "
                 f"{self.out / LAST} is the last good one.",
-                "Go on from it with --resume and a smaller learning_rate.",
+                "Begin again with --overwrite and a smaller learning_rate.",
             )
         self._optimizer.step()
         self._follow()

@@ -16,7 +16,7 @@ from emotalk_cli import __version__, batch, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import Clip, Labels, MadeBy
+from emotalk_cli.schema import Clip, Labels, MadeBy, check_seed
 
 if TYPE_CHECKING:
     from emotalk_cli.parts import SpeechEncoder
@@ -86,6 +86,7 @@ def extract_audio(
     """
     if augment < 0:
         raise EmotalkError(f"--augment {augment} makes no sense.", "Give 0 or more.")
+    check_seed(seed)
     _encoder(encoder)  # a wrong name is one error, not one per clip
     jobs = batch.shard_of(
         [

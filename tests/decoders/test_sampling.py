@@ -11,7 +11,7 @@ from emotalk_cli.decoders.checkpoint import Decoder
 from emotalk_cli.decoders.motion import Motion
 from emotalk_cli.decoders.sampling import Draw, sample_motion, stream_motion
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.schema import AudioFeatures, FaceTrack
+from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 
 NEUTRAL = np.eye(8, dtype=np.float32)[5]
 
@@ -104,3 +104,11 @@ def test_emotions_never_seen_change_no_lips(
     plain = sample_motion(decoders["lip"], None, features, weights(40), frames=40, fps=25.0)
     told = sample_motion(decoders["lip"], None, features, contempt, frames=40, fps=25.0)
     np.testing.assert_allclose(told.expression, plain.expression, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_out_of_range_are_refused(seed: int) -> None:
+    with pytest.raises(EmotalkError, match=f"seed is {seed}"):
+        Draw(seed=seed)
+    with pytest.raises(EmotalkError, match=f"seed is {seed}"):
+        MadeBy("generate", "0", seed=seed)

@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +15,44 @@ import torch
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder, load_tensors
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.journal import read_journal
-from emotalk_cli.decoders.training import Trainer
+from emotalk_cli.decoders.training import Trainer, steps_done
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 
 
 def losses(folder: Path) -> list[str]:
     return [row["loss"] for row in read_journal(folder / "metrics.csv") if row["loss"]]
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    assert losses(one) == losses(other)
+    states = [load_tensors(folder / "last" / "state.safetensors") for folder in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    assert all(states[0][name].equal(states[1][name]) for name in states[0])
+
+
+def kill() -> None:
+    raise KeyboardInterrupt  # past the handler of Ctrl-C: nothing more is saved
+
+
+def ctrl_c() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def broken_at(
+    step: int, happens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Something happens in the middle of a step, after its batch is cut."""
+    unbroken = Trainer._noise
+
+    def broken(self: Trainer, *arguments: Any) -> Any:
+        if self._state.step == step:
+            happens()
+        return unbroken(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_noise", broken)
+        yield
 
 
 def test_overfit_learns_one_batch(
@@ -40,24 +75,136 @@ def test_resumed_run_equals_the_unbroken_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run("lip", corpus, tmp_path / "whole", small_config)
-    unbroken = Trainer._step
-
-    def stop_at_eight(self: Trainer) -> dict[str, float]:
-        if self._state.step == 8:
-            raise KeyboardInterrupt
-        return unbroken(self)
-
-    monkeypatch.setattr(Trainer, "_step", stop_at_eight)
-    with pytest.raises(KeyboardInterrupt):
+    with broken_at(8, kill, monkeypatch), pytest.raises(KeyboardInterrupt):
         run("lip", corpus, tmp_path / "broken", small_config)
-    monkeypatch.setattr(Trainer, "_step", unbroken)
-    with pytest.raises(StaleOutputError, match="stopped at step 6"):
-        run("lip", corpus, tmp_path / "broken", small_config)
-    run("lip", corpus, tmp_path / "broken", small_config, resume=True)
-    assert losses(tmp_path / "broken") == losses(tmp_path / "whole")
-    whole = load_tensors(tmp_path / "whole" / "last" / "state.safetensors")
-    broken = load_tensors(tmp_path / "broken" / "last" / "state.safetensors")
-    assert all(whole[name].equal(broken[name]) for name in whole)
+    assert steps_done(tmp_path / "broken") == 6
+    run("lip", corpus, tmp_path / "broken", small_config)
+    assert_same_run(tmp_path / "broken", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("step", [2, 8])
+def test_ctrl_c_loses_nothing_and_the_same_command_goes_on(
+    run: Callable[..., Path],
+    corpus: Path,
+    small_config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    resume: bool,
+) -> None:
+    run("lip", corpus, tmp_path / "whole", small_config)
+    out = tmp_path / "broken"
+    with broken_at(step, ctrl_c, monkeypatch), pytest.raises(KeyboardInterrupt):
+        run("lip", corpus, out, small_config)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert steps_done(out) == len(losses(out)) == step + 1  # the step under way was finished
+    other = dataclasses.replace(small_config, batch_size=3)
+    with pytest.raises(StaleOutputError, match=r"options\.batch_size was 4, is now 3"):
+        run("lip", corpus, out, other, resume=resume)
+    run("lip", corpus, out, small_config, resume=resume)
+    assert_same_run(out, tmp_path / "whole")
+    assert (out / "README.md").is_file()
+
+
+def test_a_second_ctrl_c_stops_at_once(
+    run: Callable[..., Path],
+    corpus: Path,
+    small_config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def twice() -> None:
+        ctrl_c()
+        ctrl_c()
+
+    with broken_at(8, twice, monkeypatch), pytest.raises(KeyboardInterrupt):
+        run("lip", corpus, tmp_path / "lip", small_config)
+    assert steps_done(tmp_path / "lip") == 6
+
+
+def test_killed_before_its_first_state_a_run_starts_again(
+    run: Callable[..., Path],
+    corpus: Path,
+    small_config: TrainConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with broken_at(3, kill, monkeypatch), pytest.raises(KeyboardInterrupt):
+        run("lip", corpus, tmp_path / "lip", small_config)
+    assert len(losses(tmp_path / "lip")) == 3
+    with pytest.raises(EmotalkError, match="nothing to resume in"):
+        run("lip", corpus, tmp_path / "lip", small_config, resume=True)
+    run("lip", corpus, tmp_path / "lip", small_config)
+    assert len(losses(tmp_path / "lip")) == small_config.steps
+
+
+def test_killed_before_its_card_a_run_writes_it(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    out = run("lip", corpus, tmp_path / "lip", small_config)
+    card, rows = (out / "README.md").read_text(), losses(out)
+    (out / "README.md").unlink()
+    run("lip", corpus, out, small_config)
+    assert (out / "README.md").read_text() == card and losses(out) == rows
+
+
+def test_a_finished_run_is_made_longer(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    out = run("lip", corpus, tmp_path / "lip", small_config)
+    before, longer = losses(out), dataclasses.replace(small_config, steps=18)
+    with pytest.raises(StaleOutputError, match=r"steps was 12, is now 18[^$]*--resume"):
+        run("lip", corpus, out, longer)
+    run("lip", corpus, out, longer, resume=True)
+    assert losses(out)[:12] == before and len(losses(out)) == 18 == steps_done(out)
+    with pytest.raises(StaleOutputError, match=r"steps was 18, is now 12"):
+        run("lip", corpus, out, small_config, resume=True)
+    run("lip", corpus, out, small_config, overwrite=True)
+    assert losses(out) == before
+
+
+def test_nothing_of_others_is_overwritten(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    notes = tmp_path / "README.md"
+    notes.write_text("mine")
+    for options in ({}, {"overwrite": True}, {"resume": True}):
+        with pytest.raises(EmotalkError, match=r"not empty .* README\.md"):
+            run("lip", corpus, tmp_path, small_config, **options)
+        with pytest.raises(EmotalkError, match="one of the input folders"):
+            run("lip", corpus, corpus / "audio", small_config, **options)
+        with pytest.raises(EmotalkError, match="is a file"):
+            run("lip", corpus, notes, small_config, **options)
+    assert notes.read_text() == "mine" and list(tmp_path.iterdir()) == [notes]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / ".gitkeep").touch()
+    assert (run("lip", corpus, empty, small_config) / "model.safetensors").is_file()
+
+
+def test_resume_needs_a_state_and_excludes_overwrite(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(EmotalkError, match="nothing to resume in"):
+        run("lip", corpus, tmp_path / "lip", small_config, resume=True)
+    with pytest.raises(EmotalkError, match="exclude"):
+        run("lip", corpus, tmp_path / "lip", small_config, resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999999])
+def test_seeds_out_of_range_are_refused(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path, seed: int
+) -> None:
+    with pytest.raises(EmotalkError, match=f"seed is {seed}"):
+        run("lip", corpus, tmp_path / "lip", small_config, seed=seed)
+    assert not (tmp_path / "lip").exists()
+
+
+def test_the_largest_seed_trains(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    assert run("lip", corpus, tmp_path / "lip", small_config, seed=2**32 - 1).is_dir()
 
 
 def test_a_finished_run_is_left_alone_and_another_refused(
