@@ -92,6 +92,7 @@ def preprocess(
         on_done=lambda job, result: done.update({job.clip_id: result}),
         progress=progress,
     )
+    store.remove_leftovers(out)  # of workers that were killed on the way
     batch.write_failures(failures, out, shard)
     manifest = out / batch.shard_name("manifest.csv", shard)
     _write_manifest(manifest, source, jobs, done, failures)
