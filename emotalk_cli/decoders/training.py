@@ -44,6 +44,8 @@ STATE = "state.safetensors"
 PROGRESS = "progress"
 """Name of the tensor of steps done, best validation loss, validations since then."""
 METRICS = "metrics.csv"
+SAME_CTRL_C_S = 1.0
+"""Within this time another interrupt is the same one: torchrun passes on what all have heard."""
 
 
 @dataclass
@@ -63,18 +65,18 @@ def steps_done(out: Path) -> int | None:
 
 
 @contextmanager
-def _ctrl_c_noted() -> Iterator[list[int]]:
+def _ctrl_c_noted() -> Iterator[list[float]]:
     """A list that Ctrl-C fills instead of breaking a step in two; a second one stops at once."""
-    asked: list[int] = []
+    asked: list[float] = []  # when
     is_main_thread = threading.current_thread() is threading.main_thread()
     if not is_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield asked  # someone else, or nobody, is interrupted
         return
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        if asked:
+    def note(_number: int, _frame: FrameType | None) -> None:
+        if asked and time.monotonic() - asked[0] >= SAME_CTRL_C_S:
             raise KeyboardInterrupt
-        asked.append(number)
+        asked.append(time.monotonic())
 
     signal.signal(signal.SIGINT, note)
     try:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from emotalk_cli.decoders import training
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder, load_tensors
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.journal import read_journal
@@ -40,7 +41,7 @@ def ctrl_c() -> None:
 
 @contextmanager
 def broken_at(
-    step: int, happens: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+    step: int, happens: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     """Something happens in the middle of a step, after its batch is cut."""
     unbroken = Trainer._noise
@@ -116,11 +117,17 @@ def test_a_second_ctrl_c_stops_at_once(
 ) -> None:
     def twice() -> None:
         ctrl_c()
+        ctrl_c()  # passed on by a launcher
+        monkeypatch.setattr(training, "SAME_CTRL_C_S", 0.0)
         ctrl_c()
 
     with broken_at(8, twice, monkeypatch), pytest.raises(KeyboardInterrupt):
         run("lip", corpus, tmp_path / "lip", small_config)
     assert steps_done(tmp_path / "lip") == 6
+    monkeypatch.undo()
+    with broken_at(8, lambda: [ctrl_c(), ctrl_c()], monkeypatch), pytest.raises(KeyboardInterrupt):
+        run("lip", corpus, tmp_path / "lip", small_config)
+    assert steps_done(tmp_path / "lip") == 9
 
 
 def test_killed_before_its_first_state_a_run_starts_again(
