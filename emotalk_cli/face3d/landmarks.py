@@ -33,6 +33,9 @@ MIN_FACE_PX = 64.0  # below, the mesh guesses lips and lids
 MAX_YAW_DEG = 45.0  # beyond, one half of the face is not in the picture
 MAX_PITCH_DEG = 40.0
 MAX_ROLL_DEG = 60.0
+UPSIDE_DOWN_DEG = 120.0  # from here on a face does not lie any more, it stands on its head
+MIN_SEEN_AGAIN = 0.6  # detector score
+CLEARER = 0.05  # detector score; a wrongly turned face loses 0.09 to 0.4
 MAX_DISAGREEMENT = 0.03  # share of the face's height; 0.005 to 0.016 on clear portraits
 FOREHEAD_SLOPE_DEG = 7.0  # how far the line from forehead to chin leans in an upright head
 SEARCH_PX = 1024
@@ -86,19 +89,18 @@ def detect_faces(image: NDArray[np.uint8]) -> list[DetectedFace]:
 def require_face(image: NDArray[np.uint8], path: Path) -> DetectedFace:
     """The largest face of a photo (H, W, 3) uint8 RGB; `path` names it in messages.
 
-    Raises EmotalkError where there is no face, or it is too small, a profile or hidden.
+    Raises EmotalkError where there is no face, or it is too small, not upright, a profile or
+    hidden.
     """
     faces, unclear = _detect(image)
     if not faces:
-        raise _no_face(unclear, path)
+        raise _no_face(image, unclear, path)
     face = faces[0]
     if face.size_px < MIN_FACE_PX:
         raise _too_small(face.size_px, path)
-    if abs(face.roll_deg) > MAX_ROLL_DEG:
-        raise EmotalkError(
-            f"The face in {path} lies on its side (turned by {abs(face.roll_deg):.0f} degrees).",
-            "Rotate the photo so that the face is upright.",
-        )
+    # The mesh is drawn the right way up on upside-down faces: its own roll does not tell.
+    _require_upright(_true_roll(_crop(image, face.box)[0], 1 / CROP_SCALE, face.disagreement), path)
+    _require_upright(face.roll_deg, path)
     if abs(face.yaw_deg) > MAX_YAW_DEG:
         raise EmotalkError(
             f"The face in {path} is turned {abs(face.yaw_deg):.0f} degrees to the side; up to "
@@ -138,16 +140,31 @@ _FRONTAL = "Use a photo taken from the front."
 _FREE = "Use a photo from the front in which nothing covers eyes, nose and mouth."
 
 
-def _no_face(unclear: list[Detection], path: Path) -> EmotalkError:
+def _no_face(image: NDArray[np.uint8], unclear: list[Detection], path: Path) -> EmotalkError:
+    """What to say of a picture without landmarks; raises where turning it shows a face."""
     if not unclear:
+        whole = _cut(image, 0, 0, image.shape[1], image.shape[0], MESH_PX)[0]
+        _require_upright(_true_roll(whole, 1.0, MAX_DISAGREEMENT), path)
         return EmotalkError(
             f"No face was found in {path}: it is hidden, turned away, or not there.", _FREE
         )
     best = max(unclear, key=lambda d: _side(d.box))
     if _side(best.box) < MIN_FACE_PX:
         return _too_small(_side(best.box), path)
+    _require_upright(_true_roll(_crop(image, best.box)[0], 1 / CROP_SCALE, MAX_DISAGREEMENT), path)
     return EmotalkError(
-        f"The face in {path} is a profile, hidden or blurred: its features cannot be found.", _FREE
+        f"No clear face was found in {path}: it is a profile, hidden or blurred.", _FREE
+    )
+
+
+def _require_upright(roll_deg: float, path: Path) -> None:
+    turned = abs(roll_deg)
+    if turned <= MAX_ROLL_DEG:
+        return
+    way = "is upside down" if turned > UPSIDE_DOWN_DEG else "lies on its side"
+    raise EmotalkError(
+        f"The face in {path} {way} (turned by {turned:.0f} degrees).",
+        "Rotate the photo so that the face is upright.",
     )
 
 
@@ -162,15 +179,32 @@ def _detect(image: NDArray[np.uint8]) -> tuple[list[DetectedFace], list[Detectio
     """The faces with landmarks, largest first, and detections that gave no landmarks."""
     faces: list[DetectedFace] = []
     unclear: list[Detection] = []
-    for found in search_faces(image):
-        face = _mesh_of(image, found)
-        if face is None:
-            unclear.append(found)
-        elif all(overlap(face.box, other.box) < 0.5 for other in faces):
-            faces.append(face)
+    for level in _levels(image):
+        for found in level:
+            if any(_same(found.box, other.box) for other in unclear):
+                continue  # a profile may get a mesh at the second try, but not a true one
+            face = _mesh_of(image, found)
+            if (face is None or face.size_px < MIN_FACE_PX) and not _seen_again(image, found):
+                continue
+            if face is None:
+                unclear.append(found)
+            elif all(overlap(face.box, other.box) < 0.5 for other in faces):
+                faces.append(face)
+        if faces:
+            break
     faces.sort(key=lambda f: -f.size_px)
     big = [f for f in faces if f.size_px >= 0.25 * faces[0].size_px]
     return [replace(f, others=len(big) - 1) for f in faces], unclear
+
+
+def _same(box: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether a detection's box is of the face in another's, not of a smaller one inside it."""
+    return overlap(box, other) > 0.5 and _side(box) > _side(other) / 2
+
+
+def _seen_again(image: NDArray[np.uint8], found: Detection) -> bool:
+    """Whether a picture of its own shows the face too: what is no face looks like one only once."""
+    return _turned(_crop(image, found.box)[0], 0, 1 / CROP_SCALE)[0] >= MIN_SEEN_AGAIN
 
 
 def search_faces(image: NDArray[np.uint8], levels: int | None = None) -> list[Detection]:
@@ -178,11 +212,13 @@ def search_faces(image: NDArray[np.uint8], levels: int | None = None) -> list[De
 
     The search ends with the first of the 5 levels that shows a face; `levels` stops it earlier.
     """
-    for regions in islice(_regions(image.shape[1], image.shape[0]), levels):
-        found = [face for region in regions for face in _look(image, *region)]
-        if found:
-            return without_doubles(found)
-    return []
+    return next((found for found in islice(_levels(image), levels) if found), [])
+
+
+def _levels(image: NDArray[np.uint8]) -> Iterator[list[Detection]]:
+    """The detections of each level of the search, without doubles; often none."""
+    for regions in _regions(image.shape[1], image.shape[0]):
+        yield without_doubles([face for region in regions for face in _look(image, *region)])
 
 
 def _regions(width: int, height: int) -> Iterator[list[tuple[float, float, float, float]]]:
@@ -231,15 +267,13 @@ def _cut(
 
 
 def _mesh_of(image: NDArray[np.uint8], found: Detection) -> DetectedFace | None:
-    side = CROP_SCALE * _side(found.box)
-    x, y = (found.box[:2] + found.box[2:]) / 2 - side / 2
-    part, origin, scale = _cut(image, float(x), float(y), side, side, MESH_PX)
+    part, origin, scale = _crop(image, found.box)
     offset = np.append(origin, 0.0).astype(np.float32)
     mesh = _nearest(photo_mesh()(part), (found.box - np.tile(origin, 2)) * scale)
     if mesh is None:
         return None
     landmarks = mesh / scale + offset
-    box = np.concatenate([landmarks[:, :2].min(axis=0), landmarks[:, :2].max(axis=0)])
+    box = _box_of(landmarks)
     yaw, pitch, roll = head_angles(landmarks)
     return DetectedFace(
         landmarks=landmarks,
@@ -252,6 +286,10 @@ def _mesh_of(image: NDArray[np.uint8], found: Detection) -> DetectedFace | None:
         disagreement=_disagreement(part, mesh),
         sharpness=_sharpness(part, mesh),
     )
+
+
+def _box_of(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)])
 
 
 def _side(box: NDArray[np.float32]) -> float:
@@ -271,7 +309,7 @@ def _nearest(
 
 def _disagreement(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
     """Mean distance between the landmarks and those of the mirrored picture, over face height."""
-    box = np.concatenate([mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)])
+    box = _box_of(mesh)
     width = part.shape[1]
     mirrored_box = np.array([width - box[2], box[1], width - box[0], box[3]], np.float32)
     other = _nearest(photo_mesh()(part[:, ::-1]), mirrored_box)
@@ -282,6 +320,49 @@ def _disagreement(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
     back = other[there, :2] * [-1, 1] + [width, 0]
     gaps = np.linalg.norm(mesh[here, :2] - back, axis=1)
     return float(gaps.mean() / max(float(box[3] - box[1]), 1.0))
+
+
+def _crop(
+    image: NDArray[np.uint8], box: NDArray[np.float32]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
+    """The square `CROP_SCALE` times as wide as the box around it; its origin px, scale."""
+    side = CROP_SCALE * _side(box)
+    x, y = (box[:2] + box[2:]) / 2 - side / 2
+    return _cut(image, float(x), float(y), side, side, MESH_PX)
+
+
+def _true_roll(part: NDArray[np.uint8], share: float, disagreement: float) -> float:
+    """The roll, -180..180 degrees, of the face in the middle `share` of a picture.
+
+    The picture is looked at in four turns. The clearest of them counts if the detector is surer
+    there than without turning and the mesh agrees with its mirror image better than `disagreement`;
+    0 otherwise.
+    """
+    plain, *others = (_turned(part, quarter, share) for quarter in range(4))
+    seen = [(score, mesh, k) for k, (score, mesh) in enumerate(others, start=1)]
+    for score, mesh, quarter in sorted(seen, key=lambda look: -look[0]):
+        if score < plain[0] + CLEARER:
+            break
+        if mesh is not None and _side(_box_of(mesh)) >= MIN_FACE_PX:
+            if _disagreement(np.rot90(part, quarter), mesh) >= disagreement:
+                break
+            roll = head_angles(mesh)[2] + 90.0 * quarter
+            return (roll + 180.0) % 360.0 - 180.0
+    return 0.0
+
+
+def _turned(
+    part: NDArray[np.uint8], quarter: int, share: float
+) -> tuple[float, NDArray[np.float32] | None]:
+    """Detector score (0: none) and mesh of the middle face, the picture turned by 90 * quarter."""
+    picture = np.ascontiguousarray(np.rot90(part, quarter))
+    size = np.array(picture.shape[1::-1], np.float32)
+    area = np.concatenate([size * (1 - share) / 2, size * (1 + share) / 2])
+    mesh = _nearest(photo_mesh()(picture), area)
+    if mesh is not None:
+        area = _box_of(mesh)
+    scores = [found.score for found in detector()(picture) if _same(found.box, area)]
+    return max(scores, default=0.0), mesh
 
 
 def _sharpness(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:

@@ -24,6 +24,13 @@ def scaled(image: np.ndarray, factor: float) -> np.ndarray:
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
 
 
+def tilted(image: np.ndarray, angle_deg: float) -> np.ndarray:
+    """Turned against the clock about the middle."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(image).rotate(angle_deg, Image.Resampling.BICUBIC))
+
+
 def test_one_clear_face(astronaut: np.ndarray) -> None:
     face = require_face(astronaut, HERE)
     assert face.landmarks.shape == (LANDMARK_COUNT, 3)
@@ -71,6 +78,42 @@ def test_refusals(astronaut: np.ndarray) -> None:
         require_face(np.rot90(scaled(astronaut, 2.0)).copy(), HERE)
 
 
+@pytest.mark.parametrize("tilt_deg", [-140, -90, 90, 140, 180])
+def test_faces_that_are_not_upright(astronaut: np.ndarray, tilt_deg: int) -> None:
+    way = "is upside down" if abs(tilt_deg) > 120 else "lies on its side"
+    with pytest.raises(EmotalkError, match=rf"photo\.jpg {way} \(turned by") as refusal:
+        require_face(tilted(astronaut, tilt_deg), HERE)
+    turned = int(refusal.value.problem.split("turned by ")[1].split()[0])
+    assert abs(turned - abs(tilt_deg)) < 8
+
+
+@pytest.mark.parametrize("tilt_deg", [-40, 40])
+def test_leaning_faces_are_taken(astronaut: np.ndarray, tilt_deg: int) -> None:
+    face = require_face(tilted(astronaut, tilt_deg), HERE)
+    assert face.roll_deg == pytest.approx(-tilt_deg, abs=8)
+
+
+@pytest.mark.parametrize("corner", [(430, 850), (60, 1500)])
+@pytest.mark.parametrize("brightness", [0, 128, 255])
+def test_a_false_alarm_does_not_end_the_search(
+    astronaut: np.ndarray, brightness: int, corner: tuple[int, int]
+) -> None:
+    plain = np.full((1080, 1920, 3), brightness, np.uint8)
+    head = scaled(astronaut[:256, 96:352], 220 / 256)
+    y, x = corner
+    plain[y : y + 220, x : x + 220] = head
+    face = require_face(plain, HERE)
+    assert x < face.landmarks[4, 0] < x + 220
+    assert y < face.landmarks[4, 1] < y + 220
+
+
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
+def test_pictures_without_a_face(name: str) -> None:
+    image = getattr(pytest.importorskip("skimage.data"), name)()
+    with pytest.raises(EmotalkError, match=r"No face was found in photo\.jpg"):
+        require_face(image, HERE)
+
+
 def test_any_shape_of_picture_is_taken() -> None:
     for shape in ((1, 1, 3), (2, 900, 3), (900, 2, 3)):
         assert detect_faces(np.zeros(shape, np.uint8)) == []
@@ -103,3 +146,13 @@ def test_portraits(shared_data: Path) -> None:
     assert "hidden" in refused["003"]
     assert "profile" in refused["012"]
     assert "hidden" in refused["024"]
+
+
+@pytest.mark.parametrize("name", ["001", "035"])
+def test_portraits_that_are_not_upright(shared_data: Path, name: str) -> None:
+    from PIL import Image
+
+    photo = np.asarray(Image.open(shared_data / "portraits" / f"{name}.jpg").convert("RGB"))
+    for quarter, way in ((1, "on its side"), (2, "upside down"), (3, "on its side")):
+        with pytest.raises(EmotalkError, match=way):
+            require_face(np.rot90(photo, quarter).copy(), HERE)
