@@ -38,10 +38,13 @@ def rows_of(path: Path) -> dict[str, dict[str, str]]:
     return by_clip
 
 
-def assert_same_output(found: Path, expected: Path, *, manifest: str = "manifest.csv") -> None:
+def assert_same_output(
+    found: Path, expected: Path, *, manifest: str = "manifest.csv", same_layout: bool = True
+) -> None:
     """Both folders hold the same records, field by field, and the same manifest.
 
-    The manifest's sha256 is that of the file beside it: HDF5 may lay out equal fields otherwise.
+    Without `same_layout` HDF5 may have put equal blocks in another order (seen once in some 25 runs
+    in a Dask worker's thread); the manifest's sha256 must then be that of the file beside it.
     """
     names = sorted(path.name for path in expected.glob("*.h5"))
     assert names and sorted(path.name for path in found.glob("*.h5")) == names
@@ -57,7 +60,8 @@ def assert_same_output(found: Path, expected: Path, *, manifest: str = "manifest
         for clip, row in ours.items():
             record = found / f"{clip}.h5"
             assert row["sha256"] == (store.sha256_of(record) if record.exists() else "")
-            assert row == {**theirs[clip], "sha256": row["sha256"]}
+            own = {} if same_layout else {"sha256": row["sha256"]}
+            assert row == {**theirs[clip], **own}
 
 
 def leftovers(*folders: Path) -> list[Path]:
