@@ -36,7 +36,7 @@ type: setup
 	$(BIN)/mypy
 
 bench: setup
-	$(BIN)/python -m tools.bench
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.bench
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
