@@ -23,6 +23,8 @@ FIGURES = {
     "opening_r": "Pearson r of the lip opening, sampled against true, mean over clips",
     "opening_ratio": "ratio of its standard deviations, median over clips",
     "lve_mm2": "lip vertex error (mean over frames of the largest squared error), mm^2",
+    "shuffled_r": "the same r where each clip is told the sound of another: what chance gives",
+    "shuffled_lve_mm2": "lip vertex error with the sound of another clip, mm^2",
 }
 CORPORA = {
     "acted": "performances made by `emotalk act`, not recorded: prototypes of the emotions on the "

@@ -12,7 +12,7 @@ from emotalk_cli.errors import EmotalkError
 
 MODES = ("diffusion", "regression")
 VALIDATIONS = ("auto", "clips", "speakers")
-PRECISIONS = ("no", "bf16")
+PRECISIONS = ("no", "bf16", "fp16")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class TrainConfig:
     weight_decay: float = 0.01
     ema_decay: float = 0.998
     gradient_clip: float = 1.0
-    precision: str = "no"  # bf16 on a GPU that has it
+    precision: str = "no"  # bf16, or fp16 on an older GPU
     validation: str = "auto"  # by speakers where there are five or more, else by clips
     validation_share: float = 0.1
     validation_speakers: tuple[str, ...] = ()  # these, instead of a share
@@ -62,6 +62,8 @@ class TrainConfig:
     log_every: int = 10
     half_weights: bool = False  # store the best weights as float16: half the size, same lips
     overfit: bool = False  # one batch again and again: the loss must fall to almost nothing
+    tell_emotion: bool = True  # false: the decoder is not told the emotion, as a control
+    match_parameters: bool = True  # single: as many as a lip and an emotion decoder together
     network: Network = field(default_factory=Network)
     losses: Losses = field(default_factory=Losses)
     augment: Augment = field(default_factory=Augment)

@@ -42,8 +42,9 @@ def input_sizes(spec: Spec) -> dict[str, int]:
         sizes["speech"] = len(spec.speech_names) * spec.substeps
     if spec.group != "lip":
         sizes["prosody"] = len(PROSODY_NAMES)
-    sizes["emotion"] = len(EMOTION_NAMES)
-    if spec.group == "lip":
+    if spec.told_emotion:
+        sizes["emotion"] = len(EMOTION_NAMES)
+    if spec.told_emotion and spec.group == "lip":
         sizes["colour"] = len(spec.lip_units)
     return sizes
 

@@ -66,7 +66,10 @@ def train(
     takes = make_takes(records, group, mouth)
     training, validation = split(takes, config)
     spec = make_spec(group, records.facts, mouth, training, config)
-    progress.note(f"{len(training)} clips to learn from, {len(validation)} held out.")
+    progress.note(
+        f"{len(training)} clips to learn from, {len(validation)} held out; "
+        f"{parameter_count(spec):,} parameters."
+    )
     trainer = Trainer(
         spec,
         config,
@@ -118,12 +121,15 @@ def make_spec(
         output_mean=_floats(mean),
         output_scale=_floats(scale),
         network=config.network,
+        told_emotion=config.tell_emotion,
         steps=SAMPLING_STEPS[group],
         speech_guidance=guidance,
         emotion_guidance=guidance,
         temperature=TEMPERATURE[group],
     )
-    return dataclasses.replace(spec, network=matched_network(spec)) if group == "single" else spec
+    if group == "single" and config.match_parameters:
+        return dataclasses.replace(spec, network=matched_network(spec))
+    return spec
 
 
 def matched_network(spec: Spec) -> Network:

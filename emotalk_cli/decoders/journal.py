@@ -15,7 +15,8 @@ from emotalk_cli.store import atomic_path
 
 COLUMNS = (
     "step", "loss", "coefficients", "velocity", "landmarks", "gap", "learning_rate",
-    "validation", "opening_r", "opening_ratio", "lve_mm2", "seconds",
+    "validation", "opening_r", "opening_ratio", "lve_mm2", "shuffled_r", "shuffled_lve_mm2",
+    "seconds",
 )  # fmt: skip
 
 

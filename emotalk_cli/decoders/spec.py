@@ -48,7 +48,7 @@ class Spec:
     `outputs` names the D predicted channels: units, `colour:UNIT` and head pose. `output_mean`
     and `output_scale` (D) undo the normalisation; `speech_mean` and `speech_scale` (C) are those
     of the speech columns `speech_names`. `opening_m` (L) and `rest_m` are the mouth of the face
-    model (see `mouth.Mouth`).
+    model (see `mouth.Mouth`). `told_emotion` is False for a control that hears the sound alone.
     """
 
     group: str
@@ -69,6 +69,7 @@ class Spec:
     output_mean: tuple[float, ...]
     output_scale: tuple[float, ...]
     network: Network
+    told_emotion: bool = True
     steps: int = 8
     speech_guidance: float = 1.0
     emotion_guidance: float = 1.0

@@ -85,6 +85,22 @@ def _ctrl_c_noted() -> Iterator[list[float]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def _accelerator(precision: str) -> Any:
+    """What spreads training over the devices and processes there are."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    if precision == "fp16" and not torch.cuda.is_available():
+        raise EmotalkError(
+            "Training in fp16 needs a GPU with CUDA, and none is found.",
+            "Set precision to bf16 or no.",
+        )
+    AcceleratorState._reset_state()  # another decoder trained in this process is done
+    # Without this several processes on a machine without a GPU would not find one another.
+    only_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
+    return Accelerator(mixed_precision=precision, cpu=only_cpu)
+
+
 class Trainer:
     """Trains one decoder and keeps its checkpoints in `out`: the best there, the last in last/."""
 
@@ -100,13 +116,9 @@ class Trainer:
         seed: int,
         made_by: Mapping[str, Any],
     ) -> None:
-        from accelerate import Accelerator
-
         self.spec, self.config, self.out, self.seed = spec, config, out, seed
         self._training, self._validation, self._made_by = training, validation, made_by
-        # Without this several processes on a machine without a GPU would not find one another.
-        only_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
-        self._accelerator = Accelerator(mixed_precision=config.precision, cpu=only_cpu)
+        self._accelerator = _accelerator(config.precision)
         torch.manual_seed(seed)
         model = build(spec)
         self._ema = copy.deepcopy(model).requires_grad_(False).to(self._accelerator.device).eval()
@@ -198,7 +210,9 @@ class Trainer:
             for name, value in terms.items()
         }
         total = sum(means.values())
-        if not math.isfinite(total) or not math.isfinite(float(norm)):
+        # Gradients in fp16 overflow now and then; the scaler skips that step and scales down.
+        finite_norm = math.isfinite(float(norm)) or config.precision == "fp16"
+        if not math.isfinite(total) or not finite_norm:
             raise EmotalkError(
                 f"The loss is no number any more at step {step}; the checkpoint in "
                 f"{self.out / LAST} is the last good one.",

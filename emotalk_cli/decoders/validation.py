@@ -29,11 +29,13 @@ def validate(
     `validation`: the loss at fixed noise. For decoders of lips also, of sampled against true
     motion: `opening_r` (Pearson r of the inner-lip gap, mean over clips), `opening_ratio` (of its
     standard deviations, median over clips) and `lve_mm2` (mean over frames of the largest squared
-    error of a lip landmark).
+    error of a lip landmark); `shuffled_r` and `shuffled_lve_mm2` are the same where each clip is
+    told the sound of another: what a decoder reaches that does not listen.
     """
     device = next(model.parameters()).device
     total = frames = 0.0
     lips: list[tuple[float, float, float]] = []
+    control: list[tuple[float, float, float]] = []
     for first in range(0, len(windows), BATCH):
         plan = windows.whole(first, BATCH)
         batch = moved(windows.cut(plan, windows.frames(plan), (SEED, first)), device)
@@ -43,6 +45,9 @@ def validate(
         frames += float(batch.mask.sum())
         if spec.group != "emo":
             lips += _lips(model, batch, noise, loss, spec)
+            plan = windows.whole(first, BATCH, shuffled=True)
+            other = moved(windows.cut(plan, windows.frames(plan), (SEED, first)), device)
+            control += _lips(model, other, noise, loss, spec)
     figures = {"validation": total / max(frames, 1.0)}
     if lips:
         r, ratio, lve = np.array(lips).T
@@ -51,6 +56,9 @@ def validate(
             "opening_ratio": float(np.median(ratio)),
             "lve_mm2": float(lve.mean()),
         }
+    if control and len(windows) > 1:
+        r, _, lve = np.array(control).T
+        figures |= {"shuffled_r": float(r.mean()), "shuffled_lve_mm2": float(lve.mean())}
     return figures
 
 

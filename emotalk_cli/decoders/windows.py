@@ -30,10 +30,12 @@ MAX_FALSE_COLOUR = 0.8
 class Window:
     """Where one window lies: take, recording, first frame, speed; and what it is not told.
 
-    `hidden_kind` is the kind of speech feature (`conditions.kinds_of`) that is hidden, or -1.
+    `heard_of` is the take whose recording is told. `hidden_kind` is the kind of speech feature
+    (`conditions.kinds_of`) that is hidden, or -1.
     """
 
     take: int
+    heard_of: int
     variant: int
     start: float
     speed: float
@@ -95,12 +97,16 @@ class Windows:
         rng = np.random.default_rng((seed, 0 if self._config.overfit else step))
         return [self._draw(rng) for _ in range(self._config.batch_size)]
 
-    def whole(self, first: int, count: int) -> list[Window]:
-        """Takes first..first+count from their beginning, unchanged: for validation."""
-        last = min(first + count, len(self._takes))
+    def whole(self, first: int, count: int, *, shuffled: bool = False) -> list[Window]:
+        """Takes first..first+count from their beginning, unchanged: for validation.
+
+        `shuffled`: each is told the sound of another one.
+        """
+        takes = len(self._takes)
+        shift = takes // 2 if shuffled else 0
         return [
-            Window(i, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0, 0.0, -1)
-            for i in range(first, last)
+            Window(i, (i + shift) % takes, 0, 0.0, 1.0, False, (1.0, 1.0), False, 0.0, 0.0, -1)
+            for i in range(first, min(first + count, takes))
         ]
 
     def frames(self, windows: Sequence[Window]) -> int:
@@ -142,6 +148,7 @@ class Windows:
         chances = rng.random(5)
         return Window(
             take=index,
+            heard_of=index,
             variant=int(rng.integers(len(take.heard))),
             start=float(rng.uniform(0, room)) if room > 0 else 0.0,
             speed=speed,
@@ -157,7 +164,7 @@ class Windows:
         )
 
     def _cut(self, window: Window, frames: int, rng: np.random.Generator) -> dict[str, Float]:
-        take, heard = self._takes[window.take], self._takes[window.take].heard[window.variant]
+        take, heard = self._takes[window.take], self._takes[window.heard_of].heard[window.variant]
         at = window.start + np.arange(frames) * window.speed
         x0 = resample(self._x0[window.take], at)
         known = np.zeros((frames, 1), np.float32)

@@ -1,44 +1,19 @@
-"""The stage train-single: tracks and audio features -> the single decoder."""
+"""The stage train-single: tracks and audio features -> one decoder for everything."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.stages.decoder_training import TrainOptions, train_decoder
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
-def train_single(
-    tracks: Path,
-    audio: Path,
-    out: Path,
-    *,
-    config: Path | None = None,
-    steps: int | None = None,
-    overfit: bool | None = None,
-    seed: int = 0,
-    resume: bool = False,
-    overwrite: bool = False,
-    progress: Progress = Quiet(),
-) -> Path:
-    """Train speech and emotion -> the whole face and the head, on paired records.
+def train_single(tracks: Path, audio: Path, out: Path, **options: Unpack[TrainOptions]) -> Path:
+    """Train the baseline, speech and emotion -> face and head, on records of the same clips.
 
-    tracks, audio: folders of FaceTrack and AudioFeatures records of the same clips. config: a
-    YAML file of `decoders.config.TrainConfig`, over which `steps` and `overfit` take precedence.
-    Returns `out`, the checkpoint folder; raises EmotalkError where something does not fit.
+    Returns `out`, the checkpoint folder; see `decoder_training.train_decoder` for the options.
     """
-    from emotalk_cli.decoders.config import read_config
-    from emotalk_cli.decoders.experiment import train
-    from emotalk_cli.face3d.default_model import load_default_face_model
-
-    return train(
-        "single",
-        tracks,
-        audio,
-        out,
-        model=load_default_face_model(),
-        config=read_config(config, steps=steps, overfit=overfit),
-        seed=seed,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    return train_decoder("single", tracks, audio, out, **options)

@@ -16,6 +16,7 @@ from emotalk_cli.decoders import training
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder, load_tensors
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.journal import read_journal
+from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.decoders.training import Trainer, steps_done
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 
@@ -250,6 +251,68 @@ def test_single_has_the_parameters_of_both(decoders: dict[str, Decoder]) -> None
         for group, decoder in decoders.items()
     }
     assert count["single"] == pytest.approx(count["lip"] + count["emo"], rel=0.05)
+
+
+def test_single_is_as_wide_as_told(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    plain = dataclasses.replace(small_config, match_parameters=False)
+    single = load_decoder(run("single", corpus, tmp_path / "s", plain))
+    assert single.spec.network == small_config.network
+
+
+def test_a_decoder_may_be_left_without_the_emotion(
+    run: Callable[..., Path],
+    corpus: Path,
+    small_config: TrainConfig,
+    decoders: dict[str, Decoder],
+    pair: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    deaf = dataclasses.replace(small_config, tell_emotion=False)
+    lip = load_decoder(run("lip", corpus, tmp_path / "lip", deaf))
+    assert set(lip.model.inputs) == {"speech"}
+    happy, angry = np.eye(8, dtype=np.float32)[[4, 0]]
+    made = [
+        sample_motion(
+            lip, decoders["emo"], pair("x", 5)[1], np.tile(weights, (30, 1)), frames=30, fps=25.0,
+            draw=Draw(close_lips=False),
+        )
+        for weights in (happy, happy, angry)
+    ]  # fmt: skip
+    np.testing.assert_array_equal(made[0].expression, made[1].expression)
+    assert (made[0].expression != made[2].expression).any()  # the emotion decoder was told
+
+
+def test_sound_of_another_clip_is_worth_less(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    quick = dataclasses.replace(
+        small_config, steps=120, learning_rate=1e-2, validate_every=120,
+        network=dataclasses.replace(small_config.network, hidden=32, input_dropout=0.0),
+    )  # fmt: skip
+    out = run("lip", corpus, tmp_path / "lip", quick)
+    row = [row for row in read_journal(out / "metrics.csv") if row["validation"]][-1]
+    assert float(row["opening_r"]) > float(row["shuffled_r"]) + 0.3
+    assert float(row["lve_mm2"]) < float(row["shuffled_lve_mm2"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_half_precision_needs_a_gpu(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(EmotalkError, match="fp16 needs a GPU"):
+        run("lip", corpus, tmp_path / "lip", dataclasses.replace(small_config, precision="fp16"))
+
+
+def test_bfloat16_learns_as_well(
+    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
+) -> None:
+    run("lip", corpus, tmp_path / "whole", small_config)
+    run("lip", corpus, tmp_path / "half", dataclasses.replace(small_config, precision="bf16"))
+    whole, half = (np.array(losses(tmp_path / n), float) for n in ("whole", "half"))
+    assert (whole != half).any()
+    np.testing.assert_allclose(half, whole, rtol=0.05)
 
 
 def test_regression_is_the_same_network(
