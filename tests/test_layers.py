@@ -18,7 +18,6 @@ FLOORS = {
     "mediapipe_solutions": 2,
     "progress": 1,
     "stages": 4,
-    "terminal": 2,
     "cli": 5,
 }
 ROOMS = {"datasets", "audio", "face3d", "decoders", "render", "metrics"}

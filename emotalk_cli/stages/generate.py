@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from emotalk_cli import __version__, parts, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
-
-if TYPE_CHECKING:
-    from emotalk_cli.decoders.checkpoint import Decoder
-    from emotalk_cli.decoders.emotions import EmotionCurve
-
-Float = NDArray[np.float32]
-Picture = NDArray[np.uint8]
+from emotalk_cli.schema import MadeBy
+from emotalk_cli.stages.motion_making import WEIGHTS, listen, load_decoders, make_motion
+from emotalk_cli.stages.person_making import make_person
+from emotalk_cli.stages.video_making import draw_video
 
 PACKAGE = Path(__file__).resolve().parents[1]
-WEIGHTS = PACKAGE / "weights"
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
 DEMO_SPEECH = PACKAGE / "assets" / "demo_speech.flac"
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
-DEFAULT_SIZE_PX = 1024
-"""Longest side of the video where nothing else is said; a smaller photo keeps its own size."""
-MAX_FRAMES = 60 * 60 * 60
-SHEET_FRAMES = 12
-SHEET_COLUMNS = 6
-SHEET_WIDTH_PX = 320
 
 
 @dataclass(frozen=True)
@@ -55,15 +40,6 @@ class Generated:
     def duration_s(self) -> float:
         """Length of the video."""
         return self.frames / self.fps
-
-
-@dataclass(frozen=True)
-class _Person:
-    """One portrait: the photo (H, W, 3), its landmarks (478, 3) px and the fitted face."""
-
-    photo: Picture
-    landmarks: Float
-    still: FaceTrack
 
 
 def generate(
@@ -119,12 +95,12 @@ def generate(
         store.require_writable(path)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
-        heard = pool.submit(_listen, audio, lip_decoder, made_by, progress)
-        seen = pool.submit(_look, face, made_by, progress)
-        loaded = pool.submit(_load_decoders, lip_decoder, emo_decoder)
+        heard = pool.submit(listen, audio, lip_decoder, made_by, progress)
+        seen = pool.submit(make_person, face, made_by, progress)
+        loaded = pool.submit(load_decoders, lip_decoder, emo_decoder)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
-    track = _move(features, person, decoders, curve, fps, made_by)
-    width, height = _draw(track, person, renderer, audio, out, size_px, sheet, progress)
+    track = make_motion(features, person.still, decoders, curve, fps, made_by)
+    width, height = draw_video(track, person, renderer, audio, out, size_px, sheet, progress)
     if motion_out is not None:
         store.write(track, motion_out)
     return Generated(
@@ -166,157 +142,6 @@ def _check_options(out: Path, fps: float, size_px: int | None, renderer: str) ->
             f"A video of {size_px} pixels cannot be made.",
             f"--size takes {SIZE_RANGE_PX[0]} to {SIZE_RANGE_PX[1]}, the longer side in pixels.",
         )
-
-
-def _listen(
-    audio: Path, lip_decoder: Path | None, made_by: MadeBy, progress: Progress
-) -> AudioFeatures:
-    from emotalk_cli.audio.features import extract_features
-    from emotalk_cli.audio.waveform import load_waveform
-    from emotalk_cli.decoders.checkpoint import read_spec
-
-    spec, _ = read_spec(lip_decoder or WEIGHTS / "lip")
-    waveform = load_waveform(audio, progress)
-    return extract_features(
-        waveform, parts.make(parts.SPEECH_ENCODERS, spec.encoder), made_by=made_by
-    )
-
-
-def _look(face: Path, made_by: MadeBy, progress: Progress) -> _Person:
-    from emotalk_cli.face3d.default_model import load_default_face_model
-    from emotalk_cli.face3d.fitting import fit_photo
-    from emotalk_cli.face3d.landmarks import require_face
-    from emotalk_cli.render.photo import read_photo
-
-    photo = read_photo(face)
-    found = require_face(photo, face)
-    if found.note:
-        progress.note(found.note)
-    height, width = photo.shape[:2]
-    still = fit_photo(found.landmarks, width, height, load_default_face_model(), made_by=made_by)
-    return _Person(photo, found.landmarks, still)
-
-
-def _load_decoders(
-    lip_decoder: Path | None, emo_decoder: Path | None
-) -> tuple[Decoder, Decoder | None]:
-    """The lip decoder (or a single one, which needs no other) and the emotion decoder."""
-    from emotalk_cli.decoders.checkpoint import load_decoder
-    from emotalk_cli.face3d.default_model import load_default_face_model
-
-    lip = load_decoder(lip_decoder or WEIGHTS / "lip")
-    model = load_default_face_model()
-    if lip.spec.face_model_sha256 != model.sha256:
-        raise EmotalkError(
-            f"The lip decoder was trained on another face model ({lip.spec.face_model}, "
-            f"{lip.spec.face_model_sha256[:12]}) than the one here ({model.sha256[:12]}).",
-            "Run `emotalk fit-3dmm` and `emotalk train-lip` again with this version.",
-        )
-    if lip.spec.group == "single" and emo_decoder is None:
-        return lip, None
-    return lip, load_decoder(emo_decoder or WEIGHTS / "emo")
-
-
-def _move(
-    features: AudioFeatures,
-    person: _Person,
-    decoders: tuple[Decoder, Decoder | None],
-    curve: EmotionCurve,
-    fps: float,
-    made_by: MadeBy,
-) -> FaceTrack:
-    """The person's motion: what the decoders say, added to how this face rests."""
-    from emotalk_cli.decoders.motion import add_pose
-    from emotalk_cli.decoders.mouth import mouth_of
-    from emotalk_cli.decoders.sampling import Draw, sample_motion
-    from emotalk_cli.face3d.default_model import load_default_face_model
-    from emotalk_cli.face3d.rest import resting_expression
-
-    model, still = load_default_face_model(), person.still
-    frames = max(1, round(features.duration_s * fps))
-    weights = curve.weights(np.arange(frames) / fps)
-    motion = sample_motion(
-        *decoders,
-        features,
-        weights,
-        frames=frames,
-        fps=fps,
-        draw=Draw(seed=made_by.seed or 0),
-        mouth=mouth_of(model, still.shape),
-    )
-    rest = resting_expression(still.expression[0], still.shape, model)
-    return replace(
-        still,
-        expression=np.clip(motion.expression + rest, 0.0, 1.0).astype(np.float32),
-        head_pose=add_pose(still.head_pose[0], motion.head_pose_delta),
-        residual_px=np.zeros(frames, np.float32),
-        valid=np.ones(frames, bool),
-        emotion_weights=weights,
-        rest_pose=still.head_pose[0],
-        fps=fps,
-        made_by=made_by,
-        labels=Labels(clip_id="generated"),
-    )
-
-
-def _draw(
-    track: FaceTrack,
-    person: _Person,
-    renderer: str,
-    audio: Path,
-    out: Path,
-    size_px: int | None,
-    sheet: Path | None,
-    progress: Progress,
-) -> tuple[int, int]:
-    """Draw and encode every frame as it is made; returns width and height in px."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
-    from emotalk_cli.render.sheet import contact_sheet, write_png
-    from emotalk_cli.render.video import VideoWriter
-
-    longest = max(person.photo.shape[:2])
-    size = min(size_px or DEFAULT_SIZE_PX, longest)
-    if size_px is not None and size_px > longest:
-        progress.note(f"The photo has {longest} pixels; the video gets no larger.")
-    drawn: parts.Renderer = parts.make(
-        parts.RENDERERS,
-        renderer,
-        person.photo,
-        person.landmarks,
-        person.still,
-        load_default_face_model(),
-        size_px=size,
-    )
-    total = len(track.expression)
-    shown = set(np.linspace(0, total - 1, SHEET_FRAMES).round().astype(int)) if sheet else set()
-    kept = []
-    progress.task("Drawing", total)
-    with VideoWriter(
-        out,
-        drawn.width_px,
-        drawn.height_px,
-        track.fps,
-        sound=audio,
-        frames=total,
-        made_by=track.made_by,
-    ) as writer:
-        for k in range(total):
-            frame = drawn.frame(track.expression[k], track.head_pose[k])
-            writer.write(frame)
-            if k in shown:
-                kept.append(_thumbnail(frame))
-            progress.advance()
-    if sheet is not None:
-        write_png(contact_sheet(kept, SHEET_COLUMNS), sheet)
-    return drawn.width_px, drawn.height_px
-
-
-def _thumbnail(frame: Picture) -> Picture:
-    from PIL import Image
-
-    height = max(1, round(SHEET_WIDTH_PX * frame.shape[0] / frame.shape[1]))
-    small = Image.fromarray(frame).resize((SHEET_WIDTH_PX, height), Image.Resampling.LANCZOS)
-    return np.asarray(small)
 
 
 def _input_hashes(audio: Path, face: Path, *decoders: Path | None) -> dict[str, str]:

@@ -14,13 +14,8 @@ from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.media import ffmpeg_binary, probe, read_frames, read_sound
 from emotalk_cli.schema import FaceTrack
-from emotalk_cli.stages.generate import (
-    DEMO_FACE,
-    DEMO_SPEECH,
-    WEIGHTS,
-    Generated,
-    generate,
-)
+from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, Generated, generate
+from emotalk_cli.stages.motion_making import WEIGHTS
 
 FPS = 25.0
 SECONDS = 2.0

@@ -1,0 +1,154 @@
+"""A subcommand that can read its options from a YAML file and show them as one."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+from typer.core import TyperCommand
+
+from emotalk_cli.errors import EmotalkError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONFIG = "config"
+SHOW_CONFIG = "show_config"
+NOT_SHOWN = (CONFIG, SHOW_CONFIG, "help")
+
+
+class ConfiguredCommand(TyperCommand):
+    """A subcommand made of a `configured` function."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; nothing is required of somebody who only wants to see them."""
+        if "--show-config" in args:
+            for parameter in self.params:
+                parameter.required = False
+        return list(super().parse_args(ctx, args))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the subcommand, or print its options as a config file."""
+        if not ctx.params[SHOW_CONFIG]:
+            return super().invoke(ctx)
+        import yaml
+
+        names = _names(self)
+        shown = {key: _plain(ctx.params.get(name)) for key, name in names.items()}
+        print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
+        return None
+
+
+def _use_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Make the values of the file the defaults of the options."""
+    if path is not None:
+        names = _names(context.command)
+        values = _read(path)
+        for key in values:
+            if str(key) not in names:
+                near = difflib.get_close_matches(str(key), names, n=1)
+                hint = f"Did you mean '{near[0]}'? " if near else ""
+                raise EmotalkError(
+                    f"{path} has the unknown key '{key}'.", f"{hint}Known: {', '.join(names)}."
+                )
+        context.default_map = {
+            names[str(key)]: _text(value) for key, value in values.items() if value is not None
+        }
+    return path
+
+
+def configured(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand's function the options --config FILE and --show-config.
+
+    A key of the file is an option's long name without its dashes, or an argument's name; what the
+    command line says goes before the file. --show-config prints such a file and does nothing else.
+    """
+
+    @functools.wraps(function)
+    def run(**options: Any) -> None:
+        del options[CONFIG], options[SHOW_CONFIG]
+        function(**options)
+
+    added = {
+        CONFIG: Annotated[
+            Path | None,
+            typer.Option(
+                is_eager=True,
+                callback=_use_config,
+                help="YAML file of these options; see --show-config.",
+            ),
+        ],
+        SHOW_CONFIG: Annotated[
+            bool,
+            typer.Option(
+                "--show-config", is_eager=True, help="Print the options as YAML and stop."
+            ),
+        ],
+    }
+    defaults = {CONFIG: None, SHOW_CONFIG: False}
+    hints = get_type_hints(function, include_extras=True) | added
+    kept = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in inspect.signature(function).parameters.items()
+    ]
+    extra = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=added[name]
+        )
+        for name, value in defaults.items()
+    ]
+    run.__signature__ = inspect.Signature([*kept, *extra])  # type: ignore[attr-defined]
+    run.__annotations__ = hints
+    return run
+
+
+def _read(path: Path) -> Mapping[Any, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise EmotalkError(
+            f"{path} cannot be read as YAML: {reason}.",
+            "Print an example with --show-config.",
+        ) from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise EmotalkError(
+            f"{path} is no mapping of options.", "Print an example with --show-config."
+        )
+    return values
+
+
+def _names(command: Any) -> dict[str, str]:
+    """Key of the file -> name of the parameter, in the order of the help."""
+    names = {}
+    for parameter in command.params:
+        if parameter.name is None or parameter.name in NOT_SHOWN:
+            continue
+        long = [option for option in parameter.opts if option.startswith("--")]
+        names[long[0][2:] if long else parameter.name] = parameter.name
+    return names
+
+
+def _text(value: Any) -> Any:
+    """What the command line would have held: a timeline may be written as a mapping of keys."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {word}" for key, word in value.items())
+    if isinstance(value, list):
+        return [str(item) for item in value]
+    return value if isinstance(value, bool) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """A parameter's value as YAML can hold it."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)

@@ -1,0 +1,103 @@
+"""The Typer app: the list of subcommands, the options of all of them, and how errors end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, NoReturn
+
+import typer
+
+from emotalk_cli import __version__
+from emotalk_cli.cli import corpora, generating, looking, scoring, terminal, training
+from emotalk_cli.cli.configured import ConfiguredCommand, configured
+from emotalk_cli.cli.options import EXIT_PROBLEM
+from emotalk_cli.errors import EmotalkError
+
+EXIT_INTERRUPTED = 130
+TRAININGS = {
+    "train-lip": "Tracks + audio features -> the lip decoder: speech to articulation.",
+    "train-emo": "Tracks + audio features -> the emotion decoder: face, gaze and head.",
+    "train-single": "Tracks + audio features -> one decoder for all of it: the baseline.",
+}
+"""Their --config holds the options of training, so they are no ConfiguredCommand."""
+
+app = typer.Typer(
+    name="emotalk",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="One portrait, one speech recording and an emotion become a talking video.\n\n"
+    "Start with [bold]emotalk generate[/bold]. The other commands prepare corpora, train the "
+    "decoders and score results; they exchange HDF5 files, which [bold]emotalk inspect[/bold] "
+    "explains.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Say nothing but errors. Works anywhere.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors. Works anywhere.")
+    ] = False,
+) -> None:
+    """Take the options that belong to every command."""
+    if version:
+        print(f"emotalk {__version__}")
+        raise typer.Exit
+
+
+def _add_commands() -> None:
+    """Every subcommand in the order of the help: data, training, videos, judging, looking."""
+    functions: dict[str, Callable[..., None]] = {
+        "preprocess": corpora.preprocess,
+        "fit-3dmm": corpora.fit_3dmm,
+        "extract-audio": corpora.extract_audio,
+        "act": corpora.act,
+        "generate": generating.generate,
+        "score": scoring.score,
+        "inspect": looking.inspect,
+    }
+    for name, function in functions.items():
+        app.command(name, cls=ConfiguredCommand)(configured(function))
+        if name == "act":
+            for trained, about in TRAININGS.items():
+                app.command(trained, help=about)(training.training(trained))
+
+
+_add_commands()
+
+
+def main() -> None:
+    """Run the command line; every problem of the user's becomes a message and exit code 1."""
+    arguments = sys.argv[1:]
+    terminal.setup(quiet=bool({"--quiet", "-q"} & set(arguments)), debug="--debug" in arguments)
+    arguments = [a for a in arguments if a not in ("--quiet", "-q", "--debug")]
+    try:
+        app(args=arguments)
+    except EmotalkError as error:
+        _exit_with(error)
+    except SystemExit as end:
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
+            terminal.say("Stopped. The same command goes on where it was.")
+        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_PROBLEM)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no bare traceback
+        _exit_with(
+            EmotalkError(
+                f"Something unexpected happened: {type(error).__name__}: {error}",
+                "This is a bug in emotalk. Run again with --debug and report what it prints.",
+            )
+        )
+
+
+def _exit_with(error: EmotalkError) -> NoReturn:
+    terminal.say_error(error)
+    sys.exit(EXIT_PROBLEM)

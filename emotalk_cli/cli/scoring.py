@@ -1,0 +1,49 @@
+"""Subcommands that judge: score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotalk_cli.cli import terminal
+from emotalk_cli.cli.options import Output, Overwrite, Workers, fail_if_any, listed
+
+
+def score(
+    paths: Annotated[
+        list[Path], typer.Argument(help="PREDICTED [PREDICTED ...] REFERENCE: folders or files.")
+    ],
+    output: Output = Path("report"),
+    audio: Annotated[
+        Path | None, typer.Option(help="Audio features, for the metrics against speech.")
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="Only these, comma-separated.")] = "",
+    face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
+    syncnet: Annotated[
+        Path | None, typer.Option(help="Your syncnet_v2.model, for LSE-C and LSE-D of videos.")
+    ] = None,
+    workers: Workers = 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Predictions against references -> scores.json, scores.csv, scores.h5 and report.html."""
+    from emotalk_cli.stages.score import score
+
+    if len(paths) < 2:
+        raise typer.BadParameter("give what was predicted and, last, the reference")
+    with terminal.bars() as progress:
+        done = score(
+            paths[:-1],
+            paths[-1],
+            output,
+            audio=audio,
+            metrics=listed(metrics) or None,
+            face_model=face_model,
+            syncnet=syncnet,
+            workers=workers,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    terminal.say(f"{done.clips} clips scored. Report: {done.report}")
+    fail_if_any(done.failures, output)

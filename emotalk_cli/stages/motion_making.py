@@ -1,0 +1,114 @@
+"""One recording + decoders -> the motion of one person's face, a FaceTrack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from emotalk_cli import parts
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress
+from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
+
+if TYPE_CHECKING:
+    from emotalk_cli.decoders.checkpoint import Decoder
+    from emotalk_cli.decoders.emotions import EmotionCurve
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+"""The default checkpoints, `lip` and `emo`."""
+KEPT_DECODERS = 4
+"""So many stay loaded for the next video of a batch."""
+
+Decoders = tuple["Decoder", "Decoder | None"]
+
+
+def listen(
+    audio: Path, lip_decoder: Path | None, made_by: MadeBy, progress: Progress
+) -> AudioFeatures:
+    """The features of a recording that the lip decoder was trained on."""
+    from emotalk_cli.audio.features import extract_features
+    from emotalk_cli.audio.waveform import load_waveform
+    from emotalk_cli.decoders.checkpoint import read_spec
+
+    spec, _ = read_spec(lip_decoder or WEIGHTS / "lip")
+    waveform = load_waveform(audio, progress)
+    return extract_features(
+        waveform, parts.make(parts.SPEECH_ENCODERS, spec.encoder), made_by=made_by
+    )
+
+
+def load_decoders(lip_decoder: Path | None, emo_decoder: Path | None) -> Decoders:
+    """The lip decoder (or a single one, which needs no other) and the emotion decoder."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+
+    lip = _loaded(lip_decoder or WEIGHTS / "lip")
+    model = load_default_face_model()
+    if lip.spec.face_model_sha256 != model.sha256:
+        raise EmotalkError(
+            f"The lip decoder was trained on another face model ({lip.spec.face_model}, "
+            f"{lip.spec.face_model_sha256[:12]}) than the one here ({model.sha256[:12]}).",
+            "Run `emotalk fit-3dmm` and `emotalk train-lip` again with this version.",
+        )
+    if lip.spec.group == "single" and emo_decoder is None:
+        return lip, None
+    return lip, _loaded(emo_decoder or WEIGHTS / "emo")
+
+
+def _loaded(folder: Path) -> Decoder:
+    """A decoder, read again only where its weights have changed since."""
+    weights = folder / "model.safetensors"
+    return _read_decoder(folder, weights.stat().st_mtime_ns if weights.is_file() else 0)
+
+
+@lru_cache(maxsize=KEPT_DECODERS)
+def _read_decoder(folder: Path, changed_ns: int) -> Decoder:
+    from emotalk_cli.decoders.checkpoint import load_decoder
+
+    del changed_ns  # only tells one state of the folder from another
+    return load_decoder(folder)
+
+
+def make_motion(
+    features: AudioFeatures,
+    still: FaceTrack,
+    decoders: Decoders,
+    curve: EmotionCurve,
+    fps: float,
+    made_by: MadeBy,
+) -> FaceTrack:
+    """The motion of the person of `still`: what the decoders say, added to how this face rests."""
+    from emotalk_cli.decoders.motion import add_pose
+    from emotalk_cli.decoders.mouth import mouth_of
+    from emotalk_cli.decoders.sampling import Draw, sample_motion
+    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.rest import resting_expression
+
+    model = load_default_face_model()
+    frames = max(1, round(features.duration_s * fps))
+    weights = curve.weights(np.arange(frames) / fps)
+    motion = sample_motion(
+        *decoders,
+        features,
+        weights,
+        frames=frames,
+        fps=fps,
+        draw=Draw(seed=made_by.seed or 0),
+        mouth=mouth_of(model, still.shape),
+    )
+    rest = resting_expression(still.expression[0], still.shape, model)
+    return replace(
+        still,
+        expression=np.clip(motion.expression + rest, 0.0, 1.0).astype(np.float32),
+        head_pose=add_pose(still.head_pose[0], motion.head_pose_delta),
+        residual_px=np.zeros(frames, np.float32),
+        valid=np.ones(frames, bool),
+        emotion_weights=weights,
+        rest_pose=still.head_pose[0],
+        fps=fps,
+        made_by=made_by,
+        labels=Labels(clip_id="generated"),
+    )

@@ -1,0 +1,81 @@
+"""One person + motion -> the video file and, where wanted, a sheet of its frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli import parts
+from emotalk_cli.progress import Progress
+from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.person_making import Person
+
+Picture = NDArray[np.uint8]
+
+DEFAULT_SIZE_PX = 1024
+"""Longest side of the video where nothing else is said; a smaller photo keeps its own size."""
+SHEET_FRAMES = 12
+SHEET_COLUMNS = 6
+SHEET_WIDTH_PX = 320
+
+
+def draw_video(
+    track: FaceTrack,
+    person: Person,
+    renderer: str,
+    audio: Path,
+    out: Path,
+    size_px: int | None,
+    sheet: Path | None,
+    progress: Progress,
+) -> tuple[int, int]:
+    """Draw and encode every frame as it is made; returns width and height in px."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.render.sheet import contact_sheet, write_png
+    from emotalk_cli.render.video import VideoWriter
+
+    longest = max(person.photo.shape[:2])
+    size = min(size_px or DEFAULT_SIZE_PX, longest)
+    if size_px is not None and size_px > longest:
+        progress.note(f"The photo has {longest} pixels; the video gets no larger.")
+    drawn: parts.Renderer = parts.make(
+        parts.RENDERERS,
+        renderer,
+        person.photo,
+        person.landmarks,
+        person.still,
+        load_default_face_model(),
+        size_px=size,
+    )
+    total = len(track.expression)
+    shown = set(np.linspace(0, total - 1, SHEET_FRAMES).round().astype(int)) if sheet else set()
+    kept = []
+    progress.task("Drawing", total)
+    with VideoWriter(
+        out,
+        drawn.width_px,
+        drawn.height_px,
+        track.fps,
+        sound=audio,
+        frames=total,
+        made_by=track.made_by,
+    ) as writer:
+        for k in range(total):
+            frame = drawn.frame(track.expression[k], track.head_pose[k])
+            writer.write(frame)
+            if k in shown:
+                kept.append(_thumbnail(frame))
+            progress.advance()
+    if sheet is not None:
+        write_png(contact_sheet(kept, SHEET_COLUMNS), sheet)
+    return drawn.width_px, drawn.height_px
+
+
+def _thumbnail(frame: Picture) -> Picture:
+    from PIL import Image
+
+    height = max(1, round(SHEET_WIDTH_PX * frame.shape[0] / frame.shape[1]))
+    small = Image.fromarray(frame).resize((SHEET_WIDTH_PX, height), Image.Resampling.LANCZOS)
+    return np.asarray(small)
