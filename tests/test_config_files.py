@@ -41,7 +41,7 @@ def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
         ("- seed", 1, "no mapping"),
         ("a: [", 1, "cannot be read as YAML"),
         ("a: !!python/object/apply:os.system [ls]", 1, "cannot be read as YAML"),
-        ("audio: a.wav\nface: f.jpg\nseed: many", 2, "many"),
+        ("audio: a.wav\nface: f.jpg\nseed: many", 2, "--seed"),
     ],
 )
 def test_bad_files_are_refused(text: str, code: int, problem: str, tmp_path: Path) -> None:
