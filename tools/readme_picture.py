@@ -13,6 +13,7 @@ from emotalk_cli.decoders.emotions import EMOTIONS
 from emotalk_cli.media import read_frames
 from emotalk_cli.render.sheet import contact_sheet
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, generate
+from emotalk_cli.stages.video_options import VideoOptions
 
 OUT = Path("docs/frames.jpg")
 MOMENTS = (45, 58)  # frames; one with open lips, one later
@@ -28,7 +29,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for emotion in EMOTIONS:
             video = Path(folder) / f"{emotion}.mp4"
-            generate(DEMO_SPEECH, DEMO_FACE, video, emotion=emotion, size_px=SIZE_PX)
+            generate(DEMO_SPEECH, DEMO_FACE, video, VideoOptions(emotion=emotion, size_px=SIZE_PX))
             frames = list(islice(read_frames(video, 25.0), max(MOMENTS) + 1))
             for row, moment in zip(rows, MOMENTS, strict=True):
                 face = Image.fromarray(frames[moment][FACE])

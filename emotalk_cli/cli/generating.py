@@ -45,26 +45,29 @@ def generate(
     # Small matrices: more threads only wait for one another, and drawing has its own.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from emotalk_cli.stages.generate import generate
+    from emotalk_cli.stages.generate import generate as make
+    from emotalk_cli.stages.video_options import VideoOptions
 
     if output is None:
         words = "".join(c if c.isalnum() else "_" for c in emotion)[:40].strip("_")
         output = Path(f"{audio.stem}_{face.stem}_{words}.mp4")
     with terminal.bars() as progress:
-        made = generate(
+        made = make(
             audio,
             face,
             output,
-            emotion=emotion,
-            intensity=intensity,
-            seed=seed,
-            size_px=size,
-            fps=fps,
+            VideoOptions(
+                emotion=emotion,
+                intensity=intensity,
+                seed=seed,
+                fps=fps,
+                size_px=size,
+                renderer=renderer,
+                lip_decoder=lip_decoder,
+                emo_decoder=emo_decoder,
+            ),
             motion_out=motion_out,
             sheet=sheet,
-            lip_decoder=lip_decoder,
-            emo_decoder=emo_decoder,
-            renderer=renderer,
             overwrite=overwrite,
             progress=progress,
         )

@@ -7,19 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk_cli import __version__, parts, store
+from emotalk_cli import __version__, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import MadeBy
 from emotalk_cli.stages.motion_making import WEIGHTS, listen, load_decoders, make_motion
 from emotalk_cli.stages.person_making import make_person
 from emotalk_cli.stages.video_making import draw_video
+from emotalk_cli.stages.video_options import VideoOptions
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
 DEMO_SPEECH = PACKAGE / "assets" / "demo_speech.flac"
-FPS_RANGE = (5.0, 60.0)
-SIZE_RANGE_PX = (64, 4096)
 
 
 @dataclass(frozen=True)
@@ -46,27 +45,18 @@ def generate(
     audio: Path,
     face: Path,
     out: Path,
+    options: VideoOptions = VideoOptions(),
     *,
-    emotion: str = "neutral",
-    intensity: float = 1.0,
-    seed: int = 0,
-    size_px: int | None = None,
-    fps: float = 25.0,
     motion_out: Path | None = None,
     sheet: Path | None = None,
-    lip_decoder: Path | None = None,
-    emo_decoder: Path | None = None,
-    renderer: str = "portrait",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Generated:
     """Make the talking video `out` (mp4) of the face in `face` saying what `audio` says.
 
-    `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it.
-    `size_px` is the longer side of the video; without it the photo's own, at most 1024. The
-    motion is written to `motion_out` (a FaceTrack) and a sheet of frames to `sheet` (PNG), where
-    given. What is there already, made from the same inputs with the same options, is kept. Raises
-    EmotalkError, and leaves nothing half-written, where any input cannot be used, and
+    The motion is written to `motion_out` (a FaceTrack) and a sheet of frames to `sheet` (PNG),
+    where given. What is there already, made from the same inputs with the same options, is kept.
+    Raises EmotalkError, and leaves nothing half-written, where any input cannot be used, and
     StaleOutputError where `out` is something else and `overwrite` is not set.
     """
     from emotalk_cli.decoders.emotions import parse_emotion
@@ -74,33 +64,27 @@ def generate(
     started = time.perf_counter()
     progress = progress or Quiet()
     _check_paths(audio, face, out, motion_out, sheet)
-    _check_options(out, fps, size_px, renderer)
-    curve = parse_emotion(emotion, intensity)
+    options.check()
+    curve = parse_emotion(options.emotion, options.intensity)
     made_by = MadeBy(
         "generate",
         __version__,
-        {
-            "emotion": emotion,
-            "intensity": intensity,
-            "fps": fps,
-            "size_px": size_px,
-            "renderer": renderer,
-        },
-        seed,
-        _input_hashes(audio, face, lip_decoder, emo_decoder),
+        options.named(),
+        options.seed,
+        _input_hashes(audio, face, options),
     )
     if _is_done(out, motion_out, sheet, made_by, overwrite=overwrite):
-        return _found(out, motion_out, sheet, fps, started)
+        return _found(out, motion_out, sheet, options.fps, started)
     for path in filter(None, (out, motion_out, sheet)):
         store.require_writable(path)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
-        heard = pool.submit(listen, audio, lip_decoder, made_by, progress)
+        heard = pool.submit(listen, audio, options.lip_decoder, made_by, progress)
         seen = pool.submit(make_person, face, made_by, progress)
-        loaded = pool.submit(load_decoders, lip_decoder, emo_decoder)
+        loaded = pool.submit(load_decoders, options.lip_decoder, options.emo_decoder)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
-    track = make_motion(features, person.still, decoders, curve, fps, made_by)
-    width, height = draw_video(track, person, renderer, audio, out, size_px, sheet, progress)
+    track = make_motion(features, person.still, decoders, curve, options.fps, made_by)
+    width, height = draw_video(track, person, options, audio, out, sheet, progress)
     if motion_out is not None:
         store.write(track, motion_out)
     return Generated(
@@ -108,43 +92,25 @@ def generate(
         motion=motion_out,
         sheet=sheet,
         frames=len(track.expression),
-        fps=fps,
+        fps=options.fps,
         width_px=width,
         height_px=height,
         elapsed_s=time.perf_counter() - started,
     )
 
 
-def _check_paths(audio: Path, face: Path, *outputs: Path | None) -> None:
+def _check_paths(audio: Path, face: Path, out: Path, *others: Path | None) -> None:
     """Refuse outputs that would replace an input or one another."""
+    if out.suffix.lower() != ".mp4":
+        raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
     taken = {audio.resolve(): "the recording itself", face.resolve(): "the photo itself"}
-    for path in filter(None, outputs):
+    for path in filter(None, (out, *others)):
         if path.resolve() in taken:
             raise EmotalkError(f"{path} is {taken[path.resolve()]}.", "Give it another name.")
         taken[path.resolve()] = "given as an output twice"
 
 
-def _check_options(out: Path, fps: float, size_px: int | None, renderer: str) -> None:
-    """Refuse what cannot work before any work is done."""
-    if renderer not in parts.RENDERERS:
-        raise EmotalkError(
-            f"There is no --renderer '{renderer}'.", f"Known: {', '.join(parts.RENDERERS)}."
-        )
-    if out.suffix.lower() != ".mp4":
-        raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
-    if not FPS_RANGE[0] <= fps <= FPS_RANGE[1]:
-        raise EmotalkError(
-            f"{fps:g} frames a second cannot be made.",
-            f"--fps takes {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g}; 25 is usual.",
-        )
-    if size_px is not None and not SIZE_RANGE_PX[0] <= size_px <= SIZE_RANGE_PX[1]:
-        raise EmotalkError(
-            f"A video of {size_px} pixels cannot be made.",
-            f"--size takes {SIZE_RANGE_PX[0]} to {SIZE_RANGE_PX[1]}, the longer side in pixels.",
-        )
-
-
-def _input_hashes(audio: Path, face: Path, *decoders: Path | None) -> dict[str, str]:
+def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, str]:
     """sha256 of every input; the keys are roles, never paths."""
     hashes = {}
     for role, path in (("audio", audio), ("face", face)):
@@ -153,7 +119,7 @@ def _input_hashes(audio: Path, face: Path, *decoders: Path | None) -> dict[str, 
         if not path.is_file():
             raise EmotalkError(f"There is no file {path}.", f"Check the path given with --{role}.")
         hashes[role] = store.sha256_of(path)
-    for role, folder in zip(("lip", "emo"), decoders, strict=True):
+    for role, folder in (("lip", options.lip_decoder), ("emo", options.emo_decoder)):
         weights = (folder or WEIGHTS / role) / "model.safetensors"
         if weights.is_file():
             hashes[role] = store.sha256_of(weights)

@@ -11,6 +11,7 @@ from emotalk_cli import parts
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.person_making import Person
+from emotalk_cli.stages.video_options import VideoOptions
 
 Picture = NDArray[np.uint8]
 
@@ -24,10 +25,9 @@ SHEET_WIDTH_PX = 320
 def draw_video(
     track: FaceTrack,
     person: Person,
-    renderer: str,
+    options: VideoOptions,
     audio: Path,
     out: Path,
-    size_px: int | None,
     sheet: Path | None,
     progress: Progress,
 ) -> tuple[int, int]:
@@ -37,12 +37,12 @@ def draw_video(
     from emotalk_cli.render.video import VideoWriter
 
     longest = max(person.photo.shape[:2])
-    size = min(size_px or DEFAULT_SIZE_PX, longest)
-    if size_px is not None and size_px > longest:
+    size = min(options.size_px or DEFAULT_SIZE_PX, longest)
+    if options.size_px is not None and options.size_px > longest:
         progress.note(f"The photo has {longest} pixels; the video gets no larger.")
     drawn: parts.Renderer = parts.make(
         parts.RENDERERS,
-        renderer,
+        options.renderer,
         person.photo,
         person.landmarks,
         person.still,

@@ -16,6 +16,7 @@ from emotalk_cli.media import ffmpeg_binary, probe, read_frames, read_sound
 from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, Generated, generate
 from emotalk_cli.stages.motion_making import WEIGHTS
+from emotalk_cli.stages.video_options import VideoOptions
 
 FPS = 25.0
 SECONDS = 2.0
@@ -46,8 +47,7 @@ def made(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Generated:
         speech,
         DEMO_FACE,
         folder / "deep" / "a.mp4",
-        emotion="0 neutral, 1 happy",
-        size_px=256,
+        VideoOptions(emotion="0 neutral, 1 happy", size_px=256),
         motion_out=folder / "a.h5",
         sheet=folder / "a.png",
     )
@@ -98,9 +98,7 @@ def test_same_seed_same_motion(made: Generated, speech: Path, tmp_path: Path) ->
             speech,
             DEMO_FACE,
             tmp_path / f"{seed}.mp4",
-            emotion="0 neutral, 1 happy",
-            size_px=128,
-            seed=seed,
+            VideoOptions(emotion="0 neutral, 1 happy", size_px=128, seed=seed),
             motion_out=out,
         )
         tracks.append(store.read(out, FaceTrack))
@@ -112,7 +110,7 @@ def test_same_seed_same_motion(made: Generated, speech: Path, tmp_path: Path) ->
 def test_what_exists_is_kept(made: Generated, speech: Path) -> None:
     before = made.video.read_bytes()
     with pytest.raises(StaleOutputError, match="overwrite") as caught:
-        generate(speech, DEMO_FACE, made.video, emotion="sad", size_px=256)
+        generate(speech, DEMO_FACE, made.video, VideoOptions(emotion="sad", size_px=256))
     assert "emotion" in caught.value.problem
     assert made.video.read_bytes() == before
 
@@ -123,8 +121,7 @@ def test_what_is_done_is_not_done_again(made: Generated, speech: Path) -> None:
         speech,
         DEMO_FACE,
         made.video,
-        emotion="0 neutral, 1 happy",
-        size_px=256,
+        VideoOptions(emotion="0 neutral, 1 happy", size_px=256),
         motion_out=made.motion,
         sheet=made.sheet,
     )
@@ -193,7 +190,7 @@ def test_options_that_cannot_work(
     options: dict[str, object], problem: str, speech: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(EmotalkError, match=problem):
-        generate(speech, DEMO_FACE, tmp_path / "a.mp4", **options)  # type: ignore[arg-type]
+        generate(speech, DEMO_FACE, tmp_path / "a.mp4", VideoOptions(**options))  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
 
 
@@ -204,7 +201,7 @@ def test_decoders_of_another_face_model_are_refused(speech: Path, tmp_path: Path
     sha256 = json.loads(config)["spec"]["face_model_sha256"]
     (lip / "config.json").write_text(config.replace(sha256, "0" * 64))
     with pytest.raises(EmotalkError, match="another face model"):
-        generate(speech, DEMO_FACE, tmp_path / "a.mp4", lip_decoder=lip)
+        generate(speech, DEMO_FACE, tmp_path / "a.mp4", VideoOptions(lip_decoder=lip))
 
 
 def test_the_recording_is_not_overwritten(tmp_path: Path) -> None:

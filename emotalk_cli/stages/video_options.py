@@ -1,0 +1,62 @@
+"""All that shapes one video beside its recording and its face, and what each option may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotalk_cli import parts
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import check_seed
+
+FPS_RANGE = (5.0, 60.0)
+SIZE_RANGE_PX = (64, 4096)
+FILES = ("lip_decoder", "emo_decoder")
+"""Options that name files or folders of the user's."""
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """Options of one video; each is one of the command line and may be a column of a manifest.
+
+    `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it.
+    `size_px` is the longer side of the video; without it the photo's own, at most 1024.
+    """
+
+    emotion: str = "neutral"
+    intensity: float = 1.0
+    seed: int = 0
+    fps: float = 25.0
+    size_px: int | None = None
+    renderer: str = "portrait"
+    lip_decoder: Path | None = None
+    emo_decoder: Path | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot work before any work is done: EmotalkError."""
+        check_seed(self.seed)
+        if self.renderer not in parts.RENDERERS:
+            raise EmotalkError(
+                f"There is no --renderer '{self.renderer}'.",
+                f"Known: {', '.join(parts.RENDERERS)}.",
+            )
+        if not FPS_RANGE[0] <= self.fps <= FPS_RANGE[1]:
+            raise EmotalkError(
+                f"{self.fps:g} frames a second cannot be made.",
+                f"--fps takes {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g}; 25 is usual.",
+            )
+        low, high = SIZE_RANGE_PX
+        if self.size_px is not None and not low <= self.size_px <= high:
+            raise EmotalkError(
+                f"A video of {self.size_px} pixels cannot be made.",
+                f"--size takes {low} to {high}, the longer side in pixels.",
+            )
+
+    def named(self) -> dict[str, Any]:
+        """Every option that is no file, for `made_by`; files count by their sha256 instead."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if not isinstance(value, Path) and name not in ("seed", *FILES)
+        }
