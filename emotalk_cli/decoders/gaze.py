@@ -74,16 +74,21 @@ def gaze_path(
             stay = float(rng.lognormal(np.log(AWAY_S), AWAY_SPREAD))
             if np.hypot(*target) > BIG_SHIFT_DEG:
                 shifts.append(now)
-        _fixate(path, times, (now, now + stay), target, rng)
+        fixate(path, times, (now, now + stay), target, rng)
         now += stay
     return GazePath(path, tuple(shifts))
 
 
-def look_units(angles_deg: Float, head_pose: Float) -> Mapping[str, Float]:
-    """Gaze (T, 2) in degrees and head pose (T, 6) -> the eight eyeLook units (T,) in 0..1."""
+def look_units(
+    angles_deg: Float, head_pose: Float, counter_turn: float = COUNTER_TURN
+) -> Mapping[str, Float]:
+    """Gaze (T, 2) in degrees and head pose (T, 6) -> the eight eyeLook units (T,) in 0..1.
+
+    `counter_turn`: the share of the head's turn that the eyes take back.
+    """
     turn = np.degrees(head_pose[:, :3])
-    yaw = angles_deg[:, 0] - COUNTER_TURN * turn[:, 1]
-    pitch = angles_deg[:, 1] + COUNTER_TURN * turn[:, 0]
+    yaw = angles_deg[:, 0] - counter_turn * turn[:, 1]
+    pitch = angles_deg[:, 1] + counter_turn * turn[:, 0]
     left, right = np.maximum(yaw, 0), np.maximum(-yaw, 0)
     up, down = np.maximum(pitch, 0) / UP_DEG_PER_UNIT, np.maximum(-pitch, 0) / DOWN_DEG_PER_UNIT
     units = {
@@ -114,7 +119,7 @@ def _until_onset(now: float, stay_s: float, beats: Beats, rng: np.random.Generat
     return stay_s
 
 
-def _fixate(
+def fixate(
     path: Float, times: Float, span_s: tuple[float, float], target: Float, rng: np.random.Generator
 ) -> None:
     """Hold the eyes on `target` with fixational shifts, in place."""

@@ -1,0 +1,67 @@
+"""How lively a voice is, moment by moment: what emotions written with `auto` follow.
+
+Aroused voices are louder, higher and vary more in pitch (R. Banse & K. Scherer, "Acoustic profiles
+in vocal emotion expression", JPSP 1996). Loudness and height are taken relative to the recording
+itself, since microphones and throats differ; the range of the pitch counts as it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.decoders.speech_beats import beats_of
+from emotalk_cli.schema import AudioFeatures
+
+Float = NDArray[np.float64]
+
+SMOOTH_S = 0.35
+"""An emotion does not flicker with every syllable."""
+FLAT_SEMITONES, LIVELY_SEMITONES = 1.5, 4.5
+"""Spread of the pitch of a voice that reads a list, and of one that acts."""
+MIDDLE = (0.35, 0.7)
+"""Strength at an ordinary moment of a flat and of a lively voice."""
+SWING = 0.25
+"""Change of the strength per standard deviation of loudness and height."""
+LEAST_SPREAD_DB = 3.0
+LEAST_SPREAD_SEMITONES = 1.0
+PAUSE_SHARE = 0.6
+"""What is left of the strength in a pause."""
+
+
+def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
+    """How lively the voice is at times (T,) in s: (T,) in 0..1; 0 throughout where all is silent."""
+    rows = np.arange(len(features.energy_db)) / features.rate_hz
+    speaking = beats_of(features, rows).speaking > 0.5
+    if not speaking.any():
+        return np.zeros(len(times_s))
+    level = features.energy_db.astype(np.float64)
+    loudness = _relative(level, speaking, LEAST_SPREAD_DB)
+    voiced = speaking & (features.f0_hz > 0)
+    height, middle = np.zeros(len(rows)), MIDDLE[0]
+    if voiced.sum() > 1:
+        semitones = 12 * np.log2(np.where(voiced, features.f0_hz, 1.0).astype(np.float64))
+        filled = np.interp(rows, rows[voiced], semitones[voiced])
+        height = _relative(filled, voiced, LEAST_SPREAD_SEMITONES)
+        low, high = np.quantile(semitones[voiced], [0.1, 0.9])
+        spread = (high - low) / 2.56  # of a normal distribution with these quantiles
+        middle = float(np.interp(spread, (FLAT_SEMITONES, LIVELY_SEMITONES), MIDDLE))
+    sigma = SMOOTH_S * features.rate_hz
+    # Only moments of speech count, so that a pause does not pull its neighbours down.
+    arousal = _smooth(0.5 * (loudness + height) * speaking, sigma)
+    arousal /= np.maximum(_smooth(speaking.astype(np.float64), sigma), 1e-3)
+    strength = np.clip(middle + SWING * arousal, 0.0, 1.0)
+    strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * _smooth(speaking.astype(np.float64), sigma)
+    return np.asarray(np.interp(times_s, rows, strength))
+
+
+def _relative(values: Float, counted: NDArray[np.bool_], least_spread: float) -> Float:
+    """Values (N,) in standard deviations from their middle, both where `counted`."""
+    spread = max(float(values[counted].std()), least_spread)
+    return np.clip((values - np.median(values[counted])) / spread, -2.0, 2.0)
+
+
+def _smooth(values: Float, sigma_rows: float) -> Float:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(values, sigma_rows, mode="nearest"))
