@@ -76,6 +76,7 @@ def preprocess(
         f"{done.made} clips made, {done.skipped} there already, {len(done.failures)} failed: "
         f"{done.frames} frames, {done.seconds / 60:.1f} min. List: {done.manifest}"
     )
+    terminal.tell(done)
     fail_if_any(done.failures, done.manifest.parent)
 
 
@@ -109,6 +110,7 @@ def fit_3dmm(
     terminal.say(
         f"{done.made} tracks made, {done.skipped} there already, {len(done.failures)} failed."
     )
+    terminal.tell(done)
     fail_if_any(done.failures, output)
 
 
@@ -142,6 +144,7 @@ def extract_audio(
             progress=progress,
         )
     terminal.say(f"{len(done.files)} files in {output}, {done.made} of them made now.")
+    terminal.tell(done)
     fail_if_any(done.failures, output)
 
 

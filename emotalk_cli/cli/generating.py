@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from emotalk_cli.cli import terminal
-from emotalk_cli.cli.options import Overwrite, Seed
+from emotalk_cli.cli import streams, terminal
+from emotalk_cli.cli.options import Cluster, Overwrite, Seed, Shard, Workers, fail_if_any
+
+if TYPE_CHECKING:
+    from emotalk_cli.stages.video_options import VideoOptions
 
 
 def generate(
-    audio: Annotated[Path, typer.Option(help="Speech: wav, mp3, m4a, flac, a video, ...")],
-    face: Annotated[Path, typer.Option(help="Portrait: jpg, png, webp, ...")],
+    audio: Annotated[
+        Path | None, typer.Option(help="Speech: wav, mp3, m4a, flac, a video, ... or - for stdin.")
+    ] = None,
+    face: Annotated[Path | None, typer.Option(help="Portrait: jpg, png, webp, ...")] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="CSV with a video a row: audio, face and any option as columns."),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help=r"The mp4 \[default: AUDIO_FACE_EMOTION.mp4]"),
+        typer.Option(
+            "--output",
+            "-o",
+            help=r"The mp4, or - for stdout; of a manifest the folder "
+            r"\[default: AUDIO_FACE_EMOTION.mp4, videos]",
+        ),
     ] = None,
     emotion: Annotated[
         str,
@@ -33,48 +47,102 @@ def generate(
     motion_out: Annotated[
         Path | None, typer.Option(help="Also write the motion, a FaceTrack (.h5).")
     ] = None,
+    keep_motion: Annotated[
+        bool, typer.Option("--keep-motion", help="With --manifest: NAME.h5 beside each video.")
+    ] = False,
     sheet: Annotated[Path | None, typer.Option(help="Also write a sheet of frames (.png).")] = None,
     lip_decoder: Annotated[
         Path | None, typer.Option(help="Folder of train-lip or train-single.")
     ] = None,
     emo_decoder: Annotated[Path | None, typer.Option(help="Folder of train-emo.")] = None,
     renderer: Annotated[str, typer.Option(help="portrait or mesh.")] = "portrait",
+    workers: Workers = 1,
+    cluster: Cluster = None,
+    shard: Shard = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """A portrait, a recording and an emotion -> a talking video."""
+    """A portrait, a recording and an emotion -> a talking video; a manifest -> many."""
     # Small matrices: more threads only wait for one another, and drawing has its own.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from emotalk_cli.stages.generate import generate as make
     from emotalk_cli.stages.video_options import VideoOptions
 
-    if output is None:
-        words = "".join(c if c.isalnum() else "_" for c in emotion)[:40].strip("_")
-        output = Path(f"{audio.stem}_{face.stem}_{words}.mp4")
+    options = VideoOptions(
+        emotion=emotion,
+        intensity=intensity,
+        seed=seed,
+        fps=fps,
+        size_px=size,
+        renderer=renderer,
+        lip_decoder=lip_decoder,
+        emo_decoder=emo_decoder,
+    )
+    if manifest is not None:
+        if audio or face or motion_out or sheet:
+            raise typer.BadParameter("with --manifest the CSV names audio and face, -o a folder")
+        runs = Runs(workers, cluster, shard, overwrite)
+        _make_many(manifest, output or Path("videos"), options, keep_motion, runs)
+        return
+    if audio is None or face is None:
+        raise typer.BadParameter("give --audio and --face, or --manifest")
+    _make_one(audio, face, output, options, motion_out, sheet, overwrite=overwrite)
+
+
+class Runs(NamedTuple):
+    """Where and how the rows of a manifest are done."""
+
+    workers: int
+    cluster: str | None
+    shard: str | None
+    overwrite: bool
+
+
+def _make_many(
+    manifest: Path, folder: Path, options: VideoOptions, keep_motion: bool, runs: Runs
+) -> None:
+    from emotalk_cli.stages.generate_many import generate_many
+
     with terminal.bars() as progress:
+        done = generate_many(
+            manifest, folder, options, keep_motion=keep_motion, **runs._asdict(), progress=progress
+        )
+    terminal.say(
+        f"{done.made} videos made ({done.seconds:.0f} s), {done.skipped} there already, "
+        f"{len(done.failures)} failed: {folder}"
+    )
+    terminal.tell(done)
+    fail_if_any(done.failures, folder)
+
+
+def _make_one(
+    audio: Path,
+    face: Path,
+    output: Path | None,
+    options: VideoOptions,
+    motion_out: Path | None,
+    sheet: Path | None,
+    *,
+    overwrite: bool,
+) -> None:
+    from emotalk_cli.stages.generate import generate as make
+    from emotalk_cli.stages.video_rows import default_name
+
+    with terminal.bars() as progress, streams.as_files(audio, output) as (heard, out):
         made = make(
-            audio,
+            heard,
             face,
-            output,
-            VideoOptions(
-                emotion=emotion,
-                intensity=intensity,
-                seed=seed,
-                fps=fps,
-                size_px=size,
-                renderer=renderer,
-                lip_decoder=lip_decoder,
-                emo_decoder=emo_decoder,
-            ),
+            out or Path(f"{default_name(audio, face, options)}.mp4"),
+            options,
             motion_out=motion_out,
             sheet=sheet,
             overwrite=overwrite,
             progress=progress,
         )
+    terminal.tell(made)
     if made.skipped:
         terminal.say(f"{made.video} is there already, made from the same inputs and options.")
         return
-    for path in filter(None, (made.video, made.motion, made.sheet)):
+    for path in filter(None, (made.video if out == output else None, made.motion, made.sheet)):
         terminal.say(f"Wrote {path}")
     terminal.say(
         f"{made.duration_s:.1f} s of video, {made.width_px} x {made.height_px} at {made.fps:g} "

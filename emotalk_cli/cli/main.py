@@ -16,6 +16,8 @@ from emotalk_cli.cli.options import EXIT_PROBLEM
 from emotalk_cli.errors import EmotalkError
 
 EXIT_INTERRUPTED = 130
+ANYWHERE = ("--quiet", "-q", "--debug", "--json")
+"""Flags that may stand before or behind the subcommand."""
 TRAININGS = {
     "train-lip": "Tracks + audio features -> the lip decoder: speech to articulation.",
     "train-emo": "Tracks + audio features -> the emotion decoder: face, gaze and head.",
@@ -44,6 +46,9 @@ def _root(
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors. Works anywhere.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what was done as JSON. Works anywhere.")
     ] = False,
 ) -> None:
     """Take the options that belong to every command."""
@@ -76,8 +81,11 @@ _add_commands()
 def main() -> None:
     """Run the command line; every problem of the user's becomes a message and exit code 1."""
     arguments = sys.argv[1:]
-    terminal.setup(quiet=bool({"--quiet", "-q"} & set(arguments)), debug="--debug" in arguments)
-    arguments = [a for a in arguments if a not in ("--quiet", "-q", "--debug")]
+    given = set(arguments)
+    terminal.setup(
+        quiet=bool({"--quiet", "-q"} & given), debug="--debug" in given, json="--json" in given
+    )
+    arguments = [a for a in arguments if a not in ANYWHERE]
     try:
         app(args=arguments)
     except EmotalkError as error:

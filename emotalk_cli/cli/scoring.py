@@ -46,4 +46,5 @@ def score(
             progress=progress,
         )
     terminal.say(f"{done.clips} clips scored. Report: {done.report}")
+    terminal.tell(done)
     fail_if_any(done.failures, output)

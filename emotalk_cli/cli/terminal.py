@@ -1,12 +1,13 @@
-"""What people see on stderr: progress bars, notes, lists and errors."""
+"""What people see on stderr (bars, notes, errors), and programs on stdout with --json."""
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,14 +26,23 @@ class _Settings:
 
     quiet: bool = False
     debug: bool = False
+    json: bool = False
 
 
 _settings = _Settings()
 
 
-def setup(*, quiet: bool, debug: bool) -> None:
-    """Say nothing but errors (`quiet`); show tracebacks of errors (`debug`)."""
-    _settings.quiet, _settings.debug = quiet, debug
+def setup(*, quiet: bool, debug: bool, json: bool) -> None:
+    """Say nothing but errors; show tracebacks of errors; tell programs results on stdout."""
+    _settings.quiet, _settings.debug, _settings.json = quiet, debug, json
+
+
+def tell(result: Any) -> None:
+    """What a stage did (a dataclass), as one JSON object on stdout, where programs want it."""
+    if _settings.json:
+        import json
+
+        print(json.dumps(dataclasses.asdict(result), default=str, ensure_ascii=False), flush=True)
 
 
 def say(text: str) -> None:
@@ -43,6 +53,10 @@ def say(text: str) -> None:
 
 def say_error(error: EmotalkError) -> None:
     """What is wrong, and what to do next."""
+    if _settings.json:
+        import json
+
+        print(json.dumps({"error": error.problem, "next_step": error.next_step}), flush=True)
     if _settings.debug:
         traceback.print_exc()
     console = _console()

@@ -123,6 +123,8 @@ def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, s
         weights = (folder or WEIGHTS / role) / "model.safetensors"
         if weights.is_file():
             hashes[role] = store.sha256_of(weights)
+    if options.emotion_file is not None and options.emotion_file.is_file():
+        hashes["emotion"] = store.sha256_of(options.emotion_file)
     return hashes
 
 

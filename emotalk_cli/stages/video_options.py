@@ -54,9 +54,15 @@ class VideoOptions:
             )
 
     def named(self) -> dict[str, Any]:
-        """Every option that is no file, for `made_by`; files count by their sha256 instead."""
-        return {
-            name: value
-            for name, value in vars(self).items()
-            if not isinstance(value, Path) and name not in ("seed", *FILES)
-        }
+        """Every option for `made_by`, but never a path: files count by `file_hashes` instead."""
+        shown = {name: value for name, value in vars(self).items() if name not in FILES}
+        del shown["seed"]  # made_by has a place of its own for it
+        if self.emotion_file is not None:
+            shown["emotion"] = "keys in a file"
+        return shown
+
+    @property
+    def emotion_file(self) -> Path | None:
+        """The YAML file of the emotion's keys, where `emotion` names one."""
+        text = self.emotion.strip()
+        return Path(text) if text.lower().endswith((".yaml", ".yml")) else None

@@ -1,0 +1,99 @@
+"""Generate, for every row of a manifest: many videos, the models loaded once per worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotalk_cli import batch
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.stages.generate import Generated, generate
+from emotalk_cli.stages.video_options import VideoOptions
+from emotalk_cli.stages.video_rows import VideoRow, read_rows
+
+STAGE = "generate"
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """One row to make, and where."""
+
+    row: VideoRow
+    out: Path
+    keep_motion: bool
+    overwrite: bool
+
+    @property
+    def clip_id(self) -> str:
+        """Name of the video, for lists and messages."""
+        return self.row.clip_id
+
+
+@dataclass(frozen=True)
+class GeneratedMany:
+    """What one run did: videos made now and there already, seconds of video made now, faults."""
+
+    made: int
+    skipped: int
+    seconds: float
+    failures: tuple[batch.Failure, ...]
+
+
+def generate_many(
+    manifest: Path,
+    out: Path,
+    options: VideoOptions = VideoOptions(),
+    *,
+    keep_motion: bool = False,
+    workers: int = 1,
+    cluster: str | None = None,
+    shard: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = Quiet(),
+) -> GeneratedMany:
+    """Make the video of every row of the CSV `manifest` as `out`/<name>.mp4.
+
+    `options` hold for every row that does not say otherwise (see `video_rows.read_rows`). With
+    `keep_motion` the motion stands beside each video as <name>.h5. What is done is skipped; a row
+    that fails is listed in failures.csv and the others are done. Raises EmotalkError for a file
+    that is no such list.
+    """
+    options.check()
+    rows = read_rows(manifest, options)
+    if out.exists() and not out.is_dir():
+        raise EmotalkError(f"{out} is a file.", "Name a folder for the videos with -o.")
+    jobs = [VideoJob(row, out, keep_motion, overwrite) for row in rows]
+    results: list[Generated] = []
+    failures = batch.run_jobs(
+        make_row,
+        jobs,
+        stage=STAGE,
+        workers=workers,
+        cluster=cluster,
+        shard=shard,
+        on_done=lambda job, value: results.append(value),
+        progress=progress,
+    )
+    batch.write_failures(failures, out, shard)
+    made = [value for value in results if not value.skipped]
+    seconds = sum(value.duration_s for value in made)
+    return GeneratedMany(len(made), len(results) - len(made), seconds, tuple(failures))
+
+
+def make_row(job: VideoJob) -> Generated:
+    """Make one row's video; EmotalkError names the row's line where it cannot be made."""
+    row = job.row
+    try:
+        if row.problem:
+            raise EmotalkError(row.problem)
+        return generate(
+            row.audio,
+            row.face,
+            job.out / f"{row.clip_id}.mp4",
+            row.options,
+            motion_out=job.out / f"{row.clip_id}.h5" if job.keep_motion else None,
+            overwrite=job.overwrite,
+        )
+    except EmotalkError as error:
+        raise EmotalkError(f"Line {row.line}: {error.problem}", error.next_step) from error
