@@ -38,6 +38,25 @@ def generate(
         typer.Option(help='happy, "happy:0.6,surprised:0.3", "0 neutral, 2.5 sad:0.8" or a YAML.'),
     ] = "neutral",
     intensity: Annotated[float, typer.Option(help="0 (neutral) to 1 (full).")] = 1.0,
+    upper_strength: Annotated[
+        float, typer.Option(help="How far brows, lids and cheeks move: 0 to 2, 1 as decoded.")
+    ] = 1.0,
+    lower_strength: Annotated[
+        float, typer.Option(help="How far mouth and jaw move: 0 to 2, 1 as decoded.")
+    ] = 1.0,
+    head_motion: Annotated[float, typer.Option(help="0 (holds still) to 1 (as decoded).")] = 1.0,
+    blink_rate: Annotated[
+        float | None, typer.Option(help=r"Blinks a minute, 0 to 60 \[default: as decoded]")
+    ] = None,
+    gaze: Annotated[
+        str, typer.Option(help="wander, camera, or YAW,PITCH in degrees, such as 8,-3.")
+    ] = "wander",
+    pose: Annotated[
+        Path | None, typer.Option(help="Track whose head motion to take (.h5).")
+    ] = None,
+    style: Annotated[
+        Path | None, typer.Option(help="Track whose manner to take: amplitude, tempo.")
+    ] = None,
     seed: Seed = 0,
     size: Annotated[
         int | None,
@@ -70,6 +89,13 @@ def generate(
     options = VideoOptions(
         emotion=emotion,
         intensity=intensity,
+        upper_strength=upper_strength,
+        lower_strength=lower_strength,
+        head_motion=head_motion,
+        blink_rate=blink_rate,
+        gaze=gaze,
+        pose=pose,
+        style=style,
         seed=seed,
         fps=fps,
         size_px=size,

@@ -11,7 +11,13 @@ from emotalk_cli import __version__, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import MadeBy
-from emotalk_cli.stages.motion_making import WEIGHTS, listen, load_decoders, make_motion
+from emotalk_cli.stages.motion_making import (
+    WEIGHTS,
+    direction_of,
+    listen,
+    load_decoders,
+    make_motion,
+)
 from emotalk_cli.stages.person_making import make_person
 from emotalk_cli.stages.video_making import draw_video
 from emotalk_cli.stages.video_options import VideoOptions
@@ -59,13 +65,11 @@ def generate(
     Raises EmotalkError, and leaves nothing half-written, where any input cannot be used, and
     StaleOutputError where `out` is something else and `overwrite` is not set.
     """
-    from emotalk_cli.decoders.emotions import parse_emotion
-
     started = time.perf_counter()
     progress = progress or Quiet()
     _check_paths(audio, face, out, motion_out, sheet)
     options.check()
-    curve = parse_emotion(options.emotion, options.intensity)
+    direction = direction_of(options)
     made_by = MadeBy(
         "generate",
         __version__,
@@ -83,7 +87,7 @@ def generate(
         seen = pool.submit(make_person, face, made_by, progress)
         loaded = pool.submit(load_decoders, options.lip_decoder, options.emo_decoder)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
-    track = make_motion(features, person.still, decoders, curve, options.fps, made_by)
+    track = make_motion(features, person.still, decoders, direction, options.fps, made_by)
     width, height = draw_video(track, person, options, audio, out, sheet, progress)
     if motion_out is not None:
         store.write(track, motion_out)
@@ -123,8 +127,13 @@ def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, s
         weights = (folder or WEIGHTS / role) / "model.safetensors"
         if weights.is_file():
             hashes[role] = store.sha256_of(weights)
-    if options.emotion_file is not None and options.emotion_file.is_file():
-        hashes["emotion"] = store.sha256_of(options.emotion_file)
+    for role, file in (
+        ("emotion", options.emotion_file),
+        ("pose", options.pose),
+        ("style", options.style),
+    ):
+        if file is not None and file.is_file():
+            hashes[role] = store.sha256_of(file)
     return hashes
 
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotalk_cli import parts
+from emotalk_cli import parts, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
+from emotalk_cli.stages.video_options import VideoOptions
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.checkpoint import Decoder
-    from emotalk_cli.decoders.emotions import EmotionCurve
+    from emotalk_cli.decoders.direction import Direction
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 """The default checkpoints, `lip` and `emo`."""
@@ -72,15 +73,34 @@ def _read_decoder(folder: Path, changed_ns: int) -> Decoder:
     return load_decoder(folder)
 
 
+def direction_of(options: VideoOptions) -> Direction:
+    """What the options ask of the performance; EmotalkError where that makes no sense."""
+    from emotalk_cli.decoders.direction import Direction, parse_gaze
+    from emotalk_cli.decoders.emotions import parse_emotion
+    from emotalk_cli.decoders.style import read_style
+
+    return Direction(
+        emotion=parse_emotion(options.emotion, options.intensity),
+        upper_strength=options.upper_strength,
+        lower_strength=options.lower_strength,
+        head_motion=options.head_motion,
+        blink_rate=options.blink_rate,
+        gaze=parse_gaze(options.gaze),
+        pose=store.read(options.pose, FaceTrack) if options.pose else None,
+        style=read_style(store.read(options.style, FaceTrack)) if options.style else None,
+    )
+
+
 def make_motion(
     features: AudioFeatures,
     still: FaceTrack,
     decoders: Decoders,
-    curve: EmotionCurve,
+    direction: Direction,
     fps: float,
     made_by: MadeBy,
 ) -> FaceTrack:
     """The motion of the person of `still`: what the decoders say, added to how this face rests."""
+    from emotalk_cli.decoders.direction import direct, weights_of
     from emotalk_cli.decoders.motion import add_pose
     from emotalk_cli.decoders.mouth import mouth_of
     from emotalk_cli.decoders.sampling import Draw, sample_motion
@@ -89,16 +109,19 @@ def make_motion(
 
     model = load_default_face_model()
     frames = max(1, round(features.duration_s * fps))
-    weights = curve.weights(np.arange(frames) / fps)
+    weights = weights_of(direction, features, np.arange(frames) / fps)
+    seed, mouth = made_by.seed or 0, mouth_of(model, still.shape)
     motion = sample_motion(
         *decoders,
         features,
         weights,
         frames=frames,
         fps=fps,
-        draw=Draw(seed=made_by.seed or 0),
-        mouth=mouth_of(model, still.shape),
+        draw=Draw(seed=seed),
+        mouth=mouth,
     )
+    units = model.expression_names
+    motion = direct(motion, direction, features, fps=fps, seed=seed, units=units, mouth=mouth)
     rest = resting_expression(still.expression[0], still.shape, model)
     return replace(
         still,

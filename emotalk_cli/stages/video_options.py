@@ -12,7 +12,7 @@ from emotalk_cli.schema import check_seed
 
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
-FILES = ("lip_decoder", "emo_decoder")
+FILES = ("pose", "style", "lip_decoder", "emo_decoder")
 """Options that name files or folders of the user's."""
 
 
@@ -20,12 +20,21 @@ FILES = ("lip_decoder", "emo_decoder")
 class VideoOptions:
     """Options of one video; each is one of the command line and may be a column of a manifest.
 
-    `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it.
-    `size_px` is the longer side of the video; without it the photo's own, at most 1024.
+    `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it;
+    the next seven are explained at `decoders.direction.Direction`, where `pose` and `style` are
+    read from FaceTrack files. `size_px` is the longer side of the video; without it the photo's
+    own, at most 1024.
     """
 
     emotion: str = "neutral"
     intensity: float = 1.0
+    upper_strength: float = 1.0
+    lower_strength: float = 1.0
+    head_motion: float = 1.0
+    blink_rate: float | None = None
+    gaze: str = "wander"
+    pose: Path | None = None
+    style: Path | None = None
     seed: int = 0
     fps: float = 25.0
     size_px: int | None = None
