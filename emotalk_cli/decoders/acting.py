@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from emotalk_cli.decoders.blinks import RATE_PER_MINUTE, blink_times, lid_closure
 from emotalk_cli.decoders.emotions import EMOTIONS, EmotionCurve
 from emotalk_cli.decoders.gaze import gaze_path, look_units
-from emotalk_cli.decoders.head_motion import head_motion
+from emotalk_cli.decoders.head_motion import TRACKER_SIGMA, head_motion
 from emotalk_cli.decoders.motion import Motion
 from emotalk_cli.decoders.prototypes import prototypes
 from emotalk_cli.decoders.speech_beats import Beats
@@ -31,9 +31,9 @@ SIDE_SPREAD = 0.05
 LEVEL_SPREAD = 0.06
 LEVEL_S = 1.6
 """Spread and tempo of an emotion's slow rise and fall."""
-QUIET_LEVEL = 0.86
-LOUD_GAIN = 0.14
-"""An emotion shows less in silence, and most on the loud words."""
+QUIET_LEVEL = 0.78
+LOUD_GAIN = 0.28
+"""An emotion fades in silence and grows with the voice: most on the loud words."""
 BROW_FLASH = 0.30
 """Height of the brows at the strongest accent (F. Cavé et al. 1996: brows rise with pitch)."""
 BROW_CHANCE = 0.45
@@ -173,7 +173,7 @@ def _put_idle(faces: _Faces, beats: Beats, rng: np.random.Generator) -> None:
 def _put_eyes(
     faces: _Faces, beats: Beats, weights: Float, head: Float, rng: np.random.Generator
 ) -> None:
-    """Gaze and blinks; a closed lid lets go of what keeps it wide or narrow."""
+    """Gaze and blinks, from where the emotion holds the lids; a closed lid is not wide or narrow."""
     path = gaze_path(beats, _eye(weights, "restlessness"), weights @ _looks(), rng)
     angles = path.angles_deg - np.outer(_eye(weights, "droop_deg"), (0.0, 1.0))
     for unit, values in look_units(angles, head).items():
@@ -181,8 +181,7 @@ def _put_eyes(
     rate = RATE_PER_MINUTE * _eye(weights, "blinks")
     blinks = blink_times(beats, rng, rate, path.shifts_s)
     closed = lid_closure(beats.times_s, blinks, rng)
-    for column in faces.columns("eyeBlink"):
-        faces.values[:, column] = closed
+    faces.raise_by("eyeBlink", closed)
     faces.scale("eyeWide", 1 - closed)
     faces.scale("eyeSquint", 1 - 0.7 * closed)
 
@@ -190,7 +189,8 @@ def _put_eyes(
 def _upper_only(expression: Float, unit_names: Sequence[str]) -> Float:
     """Brows, cheeks and nose of a real clip above its own rest; eyes and mouth are made here."""
     kept = np.array([name.startswith(("brow", "cheek", "nose")) for name in unit_names])
-    above = np.maximum(expression - np.median(expression, axis=0), 0)
+    steady = _smooth(expression, TRACKER_SIGMA)
+    above = np.maximum(steady - np.median(steady, axis=0), 0)
     return np.asarray(np.where(kept, above, 0.0))
 
 
@@ -209,7 +209,7 @@ def _fps(beats: Beats) -> float:
 def _smooth(values: Float, sigma: float) -> Float:
     from scipy.ndimage import gaussian_filter1d
 
-    return np.asarray(gaussian_filter1d(values, sigma, mode="nearest"))
+    return np.asarray(gaussian_filter1d(values, sigma, axis=0, mode="nearest"))
 
 
 def _noise(frames: int, sigma: float, rng: np.random.Generator) -> Float:

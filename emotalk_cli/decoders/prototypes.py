@@ -33,12 +33,15 @@ ACTION_UNITS: Mapping[str, Mapping[str, float]] = {
     "14": {"mouthDimple": 1.0},
     "15": {"mouthFrown": 1.0},
     "16": {"mouthLowerDown": 1.0},
-    "17": {"mouthShrugLower": 1.0},
+    "17": {"mouthShrugLower": 1.0, "mouthShrugUpper": 0.3},
     "20": {"mouthStretch": 1.0},
+    "22": {"mouthFunnel": 1.0},
     "23": {"mouthPress": 1.0, "mouthShrugUpper": 0.15},
     "24": {"mouthPress": 1.0},
-    "25": {"mouthLowerDown": 0.5, "mouthUpperUp": 0.5},
+    "25": {"mouthLowerDown": 0.4, "mouthUpperUp": 0.6},
     "26": {"jawOpen": 1.0},
+    "29": {"jawForward": 1.0},
+    "43": {"eyeBlink": 1.0},
 }
 """FACS action unit -> ARKit units and their share; a name without side is both Left and Right."""
 
@@ -47,23 +50,65 @@ EMOTION_ACTIONS: Mapping[str, Mapping[str, float]] = {
         "4": 1.0,
         "5": 0.3,
         "7": 0.5,
-        "9": 0.45,
-        "10": 0.25,
-        "15": 0.4,
-        "16": 0.15,
-        "17": 0.3,
-        "23": 0.2,
-        "24": 0.1,
+        "9": 0.7,
+        "10": 0.3,
+        "15": 0.6,
+        "16": 0.3,
+        "17": 0.65,
+        "20": 0.35,
+        "22": 0.1,
+        "24": 0.15,
+        "29": 0.2,
     },
-    "contempt": {"12R": 0.65, "14R": 0.7, "14L": 0.1, "10R": 0.15, "7": 0.25, "2L": 0.35, "4": 0.1},
-    "disgusted": {"9": 1.0, "10": 0.7, "4": 0.35, "7": 0.45, "6": 0.35, "15": 0.35, "17": 0.3},
-    "fear": {"1": 1.0, "2": 0.45, "4": 0.3, "5": 1.0, "20": 0.75, "26": 0.14, "25": 0.3},
-    "happy": {"6": 0.85, "12": 0.85, "25": 0.35},
+    "contempt": {
+        "12R": 0.8,
+        "14R": 1.0,
+        "14L": 0.1,
+        "10R": 0.25,
+        "7": 0.25,
+        "43": 0.12,
+        "2L": 0.45,
+        "4": 0.15,
+    },
+    "disgusted": {
+        "4": 0.6,
+        "6": 0.6,
+        "7": 0.5,
+        "9": 0.8,
+        "10": 1.0,
+        "15": 0.7,
+        "16": 0.3,
+        "17": 0.6,
+    },
+    "fear": {
+        "1": 1.0,
+        "2": 0.45,
+        "4": 0.45,
+        "5": 1.0,
+        "15": 0.25,
+        "16": 0.2,
+        "20": 0.95,
+        "25": 0.5,
+        "26": 0.16,
+    },
+    "happy": {"2": 0.1, "6": 1.0, "12": 0.95, "14": 0.2, "25": 0.7},
     "neutral": {},
-    "sad": {"1": 1.0, "4": 0.15, "15": 0.72, "17": 0.4, "11": 0.2, "7": 0.25},
-    "surprised": {"1": 0.9, "2": 1.0, "5": 1.0, "26": 0.3},
+    "sad": {
+        "1": 1.0,
+        "4": 0.45,
+        "7": 0.3,
+        "11": 0.25,
+        "15": 1.0,
+        "17": 0.4,
+        "20": 0.4,
+        "24": 0.15,
+        "43": 0.22,
+    },
+    "surprised": {"1": 1.0, "2": 1.0, "5": 1.0, "22": 0.22, "26": 0.4},
 }
-"""Emotion at full strength -> strength 0..1 of its action units; 12R is the subject's right."""
+"""Emotion at full strength -> strength 0..1 of its action units; 12R is the subject's right.
+
+The default head's brows, lids and upper lip move little at 1 (5, 3.4 and 6 mm), hence the many 1."""
 
 
 def prototypes(unit_names: Sequence[str]) -> Float:
@@ -90,7 +135,7 @@ def _units_of(action: str) -> dict[str, float]:
 
 SIDED = frozenset(
     (
-        "browDown", "browOuterUp", "eyeWide", "eyeSquint", "cheekSquint", "noseSneer",
+        "browDown", "browOuterUp", "eyeBlink", "eyeWide", "eyeSquint", "cheekSquint", "noseSneer",
         "mouthUpperUp", "mouthSmile", "mouthDimple", "mouthFrown", "mouthLowerDown",
         "mouthStretch", "mouthPress",
     )

@@ -69,6 +69,7 @@ def act(
     emotions: Sequence[str] = EMOTIONS,
     levels: Sequence[int] = (1, 2, 3),
     tracks: Path | None = None,
+    held_out: float = 0.0,
     takes: int = TAKES,
     limit: int | None = None,
     seed: int = 0,
@@ -79,7 +80,8 @@ def act(
 
     `audio`: folder of AudioFeatures; recordings of one speaker are joined to SECONDS. `tracks`:
     folder of neutral FaceTracks of the same recordings, whose head and upper face then move in
-    half of the performances. Per emotion: `takes` performances at each of `levels`, and as many
+    half of the performances. `held_out`: leave out the recordings that a training with this
+    `validation_share` holds out, so that they remain unheard. Per emotion: `takes` performances at each of `levels`, and as many
     whose emotion changes on the way. `limit`: at most so many performances in all. Mouths hold
     only what the emotion does to them. Raises EmotalkError where there is no voice.
     """
@@ -87,7 +89,7 @@ def act(
 
     told = progress or Quiet()
     model = load_default_face_model()
-    voices, digest = _read_voices(audio, tracks, model, told)
+    voices, digest = _read_voices(audio, tracks, held_out, model, told)
     roles = _roles(emotions, levels, takes)[:limit]
     made_by = MadeBy(
         "act",
@@ -215,10 +217,17 @@ def _enough(voices: list[_Voice], rng: np.random.Generator) -> list[_Voice]:
 
 
 def _read_voices(
-    audio: Path, tracks: Path | None, model: FaceModel, progress: Progress
+    audio: Path, tracks: Path | None, held_out: float, model: FaceModel, progress: Progress
 ) -> tuple[dict[str, list[_Voice]], dict[str, str]]:
     """Voices by speaker, and the digest of all files that they come from."""
-    paths = sorted(audio.glob(f"*{store.SUFFIX}"))
+    from emotalk_cli.decoders.data import is_held_out
+
+    names = {path.stem for path in audio.glob(f"*{store.SUFFIX}")}
+    paths = [
+        audio / (name + store.SUFFIX)
+        for name in sorted(names)
+        if not is_held_out(_clip_of(name, names), held_out)
+    ]
     if not paths:
         raise EmotalkError(
             f"{audio} holds no audio features.", "Run `emotalk extract-audio` on some speech first."
@@ -238,6 +247,12 @@ def _read_voices(
         voices.setdefault(features.labels.speaker or path.stem, []).append(voice)
         progress.advance()
     return voices, {"voices": digest.hexdigest()}
+
+
+def _clip_of(name: str, names: set[str]) -> str:
+    """The clip that a recording is of: of `CLIP.anything` CLIP, where that is there too."""
+    owner = name.rpartition(".")[0]
+    return owner if owner in names else name
 
 
 def _track_of(audio: Path, tracks: Path) -> Path | None:
