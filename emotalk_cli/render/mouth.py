@@ -1,4 +1,4 @@
-"""The mouth's inside: teeth, gums, tongue and depth, drawn from geometry behind the lips."""
+"""The mouth's inside: teeth, tongue and depth, drawn between the lips."""
 
 from __future__ import annotations
 
@@ -8,98 +8,92 @@ from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.projection import f32
-from emotalk_cli.render.rasteriser import FAR, draw_attributes, vertex_normals
+from emotalk_cli.render.rasteriser import draw_textured
 from emotalk_cli.render.registration import Registered, part_triangles
+from emotalk_cli.render.seen_mouth import SeenMouth, own_teeth
+from emotalk_cli.render.teeth import Arch, make_arch
+from emotalk_cli.render.tongue import Tongue, make_tongue
 
 Float = NDArray[np.float32]
 
-PARTS = ("mouth_inner", "gums", "tongue", "teeth_upper", "teeth_lower")
 SUPERSAMPLING = 2
-DEPTH_FADE_M = {"mouth_inner": 0.012, "gums": 0.018, "tongue": 0.016, "teeth": 0.030}
-"""How far behind the lips light falls to 1/e on each part."""
-DEEPEST = {"mouth_inner": 0.55, "tongue": 0.38}
-DEEPEST_ELSEWHERE = 0.25
-"""Light that is left in the depth: beside the tongue there is no black hole."""
-LIP_DEPTH_M = 0.007
-"""Front teeth stand so far behind the lips' edges."""
-BEHIND_LIPS = 0.55
-"""Brightness of the lips' wet inner side where they stand off from the mouth's inside."""
-LOWER_TEETH = f32([0.92, 0.87, 0.82])
+MOUTH_WIDTH_M = 0.0465
+"""Width of a mouth at rest to which teeth of the usual size belong."""
+SIZES = (0.85, 1.15)
+UPPER_EDGE_M = f32([0.0, -0.0022, -0.0050])
+LOWER_EDGE_M = f32([0.0, -0.0010, -0.0078])
+"""Where the front teeth's edges stand from the middle of closed lips: upper teeth show a little
+under a relaxed upper lip; lower teeth stand behind them."""
+JAW_SHARE = 0.93
+"""How far lower teeth go down with the lower lip as the jaw opens."""
+MOST_LOWER_M = 0.0034
+"""More of the lower teeth is never seen over the lower lip."""
+LOWER_LIGHT = f32([0.90, 0.86, 0.82])
 """Lower teeth against upper ones: in the lips' shade, lit by what the tongue reflects."""
-OVERBITE_M = 0.0045
-"""Lower teeth and tongue stand so much lower than the model has them: lower lips mostly cover
-them."""
-AMBIENT, DIFFUSE = 0.70, 0.38
-LIGHT_DIRECTION = f32([0.0, 0.35, 0.94])
-OPEN_FULLY_M = 0.016
-"""Lips this far apart let all the light in."""
-NARROW_LIGHT = 0.80
-"""Share of the light that a narrow slit lets in."""
-SHADOW_M = 0.0024
-"""Size of the shadow that the lips throw on what lies behind them."""
-WET_REACH_M = 0.008
-"""The inner side of the lips goes over from their colour into the mouth's within this."""
+DEEP = 0.30
+"""Light on the depth of the mouth."""
+NARROW_LIGHT, OPEN_FULLY_M = 0.86, 0.012
+"""Share of the light that a slit lets in, and how far apart lips let in all."""
+TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
+"""The same for the tongue, which lies deeper."""
+LIP_SHADOW, SHADOW_M = 0.42, 0.0021
+"""Depth and size of the shadow that the upper lip throws on what lies behind it."""
+WET_M, WET_LIGHT = 0.0012, 0.80
+"""The lower lip's inner side is seen so far in, in a share of the lips' light."""
+UPPER_LAYER = 2
 SLIT_PX, SLIT_DARK = 1.2, 0.22
 """An opening as narrow as this is dark, down to a share of the light behind the lips."""
-SAME_MOUTH_M = 0.0025
-"""With the lips' distances changed by this much, only teeth are kept of what the photo shows."""
-DARK_SHARE, LIGHT_SHARE = 0.35, 0.6
-"""Brightness over that of the teeth from which on a pixel counts as tooth, or gum."""
-TOOTH_SHARE = 0.6
-"""Share of the brightness expected of teeth below which what the photo shows are none."""
-MIN_TOOTH_PX = 12
-LUMINANCE = f32([0.299, 0.587, 0.114])
 
 
 class Mouth:
-    """Draws what is seen between the lips."""
+    """Draws what is seen between the lips.
+
+    points: (M, 3) m at the photo's expression, in the head's frame; units: (E, M, 3) m, what each
+    unit adds.
+    """
 
     def __init__(
         self,
         model: FaceGeometry,
         registered: Registered,
+        still: Float,
         colours: dict[str, Float],
         seen: SeenMouth | None,
     ) -> None:
-        """colours: RGB of "tooth", "gum", "tongue" and "depth" in the photo's light. seen: the
-        inside of the mouth as far as the photo shows it.
+        """still: (E,) the photo's expression. colours: RGB of "tooth", "gum", "tongue", "lip"
+        and "depth" in the photo's light. seen: what the photo shows of the mouth's inside.
         """
-        faces = [part_triangles(model, part) for part in PARTS]
-        joined = np.concatenate(faces)
-        self.ids, local = np.unique(joined, return_inverse=True)
-        self._triangles = np.ascontiguousarray(local.reshape(-1, 3), np.int32)
-        self.points = _lowered_jaw(model, registered, faces)[self.ids]
-        self._albedo = np.zeros((len(self.ids), 3), np.float32)
-        lips = registered.vertices[model.contours["lips_inner_upper"]]
-        # At the corners the opening lies deep; what is near behind it there is lit as well.
-        opening = np.interp(self.points[:, 0], lips[:, 0], lips[:, 2])
-        behind = opening - LIP_DEPTH_M - self.points[:, 2]
-        wet = self._near_lips(model, registered)
-        paint = {"mouth_inner": "depth", "gums": "gum", "tongue": "tongue"}
-        for part, triangles in zip(PARTS, faces, strict=True):
-            here = np.isin(self.ids, triangles)
-            fade = DEPTH_FADE_M[part if part in DEPTH_FADE_M else "teeth"]
-            light = np.exp(-np.maximum(behind[here], 0.0) / fade)
-            deepest = DEEPEST.get(part, DEEPEST_ELSEWHERE)
-            light = deepest + (1.0 - deepest) * light
-            self._albedo[here] = colours[paint.get(part, "tooth")] * light[:, None]
-            if part == "teeth_lower":
-                self._albedo[here] *= LOWER_TEETH
-            if part == "mouth_inner":
-                lip = wet[here][:, None]
-                self._albedo[here] += lip * (colours["lip"] - self._albedo[here])
-        self._normals = np.zeros((len(self.ids), 3), np.float32)
-        self._shaded = np.zeros((len(self.ids), 3), np.float32)
-        self._behind_lips = colours["lip"] * BEHIND_LIPS
+        neutral = registered.vertices - np.tensordot(still, registered.units, 1)
+        lips = neutral[model.contours["lips_inner_upper"]]
+        scale = float(np.clip(np.ptp(lips[:, 0]) / MOUTH_WIDTH_M, *SIZES))
+        middle = 0.5 * (lips[len(lips) // 2] + neutral[model.contours["lips_inner_lower"]].mean(0))
+        middle[:2] = [0.5 * (lips[0, 0] + lips[-1, 0]), lips[len(lips) // 2, 1]]
+        middle[2] = lips[len(lips) // 2, 2]
+        px_per_m = SUPERSAMPLING * registered.camera.focal_px / float(registered.depth.min())
+        tooth, gum = colours["tooth"], colours["gum"]
+        upper = make_arch(middle + UPPER_EDGE_M * scale, scale, px_per_m, tooth, gum, upper=True)
+        if seen is not None and seen.shows_teeth:
+            upper = _own_upper(upper, registered, colours, seen)
+        lower_edge = middle + LOWER_EDGE_M * scale
+        lower = make_arch(
+            lower_edge, scale, px_per_m, tooth * LOWER_LIGHT, gum * LOWER_LIGHT, upper=False
+        )
+        tongue = make_tongue(lower_edge, scale, colours["tongue"])
+        self._layers: tuple[Arch | Tongue, ...] = (tongue, lower, upper)
+        self._ends = np.cumsum([len(part.points) for part in self._layers])
+        tongue_units, lower_units = _jaw_units(model, registered, neutral, tongue, lower)
+        fixed = np.zeros((len(still), len(upper.points), 3), np.float32)
+        self.units = np.concatenate([tongue_units, lower_units, fixed], axis=1)
+        points = np.concatenate([part.points for part in self._layers])
+        points = points + np.tensordot(still, self.units, 1)
+        self.points = f32(points)
+        self._tip = int(np.argmax(tongue.front + tongue.points[:, 2]))
+        self._teeth_front = int(len(tongue.points) + np.argmax(lower.points[:, 2]))
+        columns = len(lower.points) // 2
+        self._lower_edge = len(tongue.points) + columns + columns // 2
+        self._deep = colours["depth"] * DEEP
+        self._wet = colours["lip"] * WET_LIGHT
         self._seen = seen
-
-    def _near_lips(self, model: FaceGeometry, registered: Registered) -> Float:
-        """How much each vertex belongs to the lips' wet inner side, 1 at their edges."""
-        edges = [model.contours["lips_inner_upper"], model.contours["lips_inner_lower"]]
-        seam = registered.vertices[np.concatenate(edges)]
-        points = registered.vertices[self.ids]
-        away = np.linalg.norm(points[:, None] - seam[None], axis=2).min(axis=1)
-        return f32(np.clip(1.0 - away / WET_REACH_M, 0.0, 1.0))
 
     def draw(
         self,
@@ -114,8 +108,8 @@ class Mouth:
     ) -> None:
         """Draw into `out` (H, W, 3) between the lips' edges upper, lower (N, 2) px.
 
-        placed (M, 3) m in camera space and xy (M, 2) px: the vertices `ids`, moved. gaps:
-        (COLUMNS,) m, the lips' distances. frame_xy: (3, 2) px, the frame of `seen`, moved.
+        placed (M, 3) m in camera space and xy (M, 2) px: the points, moved. gaps: (COLUMNS,) m,
+        the lips' distances. frame_xy: (3, 2) px, the frame of what the photo shows, moved.
         """
         outline = np.concatenate([upper, lower[::-1]])
         height, width = out.shape[:2]
@@ -124,34 +118,14 @@ class Mouth:
         if x1 - x0 < 4 or y1 - y0 < 2:
             return
         n = SUPERSAMPLING
-        size = ((y1 - y0) * n, (x1 - x0) * n)
-        origin = f32([x0, y0])
-        mask = np.zeros(size, np.uint8)
+        box, origin = (x1 - x0, y1 - y0), f32([x0, y0])
+        mask = np.zeros((box[1] * n, box[0] * n), np.uint8)
         polygon = np.round((outline - origin) * (n * 16) - 8).astype(np.int32)
         cv2.fillPoly(mask, [polygon], 255, cv2.LINE_AA, shift=4)
         if not mask.any():
             return
         open_m = float(gaps[len(gaps) // 2 - 2 : len(gaps) // 2 + 3].mean())
-        vertex_normals(placed, self._triangles, self._normals)
-        facing = np.abs(self._normals @ LIGHT_DIRECTION)
-        through = NARROW_LIGHT + (1.0 - NARROW_LIGHT) * min(1.0, open_m / OPEN_FULLY_M)
-        light = (AMBIENT + DIFFUSE * facing) * through
-        np.multiply(self._albedo, light[:, None], out=self._shaded)
-        picture = np.empty((*size, 3), np.float32)
-        picture[:] = self._behind_lips
-        nearest = np.full(size, FAR, np.float32)
-        draw_attributes(
-            np.ascontiguousarray((xy - origin) * n),
-            -placed[:, 2],
-            self._triangles,
-            self._shaded,
-            picture,
-            nearest,
-            0,
-            size[0],
-        )
-        picture *= self._shadow(mask, px_per_m * n)[..., None]
-        box = (x1 - x0, y1 - y0)
+        picture = self._scene(mask, placed, (xy - origin) * n, open_m, px_per_m * n)
         small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
         cover *= f32(1 / 255)
@@ -165,6 +139,48 @@ class Mouth:
         target = out[y0:y1, x0:x1]
         target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
 
+    def _scene(
+        self, mask: NDArray[np.uint8], placed: Float, xy: Float, open_m: float, px_per_m: float
+    ) -> Float:
+        """The inside of the mouth (h, w, 3) under the light that the lips (mask) let in."""
+        picture = np.empty((*mask.shape, 3), np.float32)
+        picture[:] = self._deep
+        share = min(1.0, open_m / TONGUE_LIT_M)
+        lights = [TONGUE_IN_SLIT + (1.0 - TONGUE_IN_SLIT) * share, 1.0, 1.0]
+        lowered = self._lowered(mask, xy, px_per_m)
+        order = [0, 1, 2]
+        if placed[self._tip, 2] > placed[self._teeth_front, 2]:
+            order = [1, 0, 2]
+            lights[0] = 1.0
+        for k in order:
+            part, end = self._layers[k], self._ends[k]
+            at = np.ascontiguousarray(xy[end - len(part.points) : end], np.float32)
+            if k < UPPER_LAYER:
+                at[:, 1] += lowered
+            draw_textured(at, part.triangles, part.uv, part.texture, lights[k], picture)
+        picture *= mouth_light(mask, open_m, px_per_m)[..., None]
+        self._draw_wet(picture, mask, px_per_m)
+        return picture
+
+    def _lowered(self, mask: NDArray[np.uint8], xy: Float, px_per_m: float) -> float:
+        """How much lower (px) tongue and lower teeth are drawn, behind the lower lip."""
+        edge = xy[self._lower_edge]
+        column = int(np.clip(edge[0], 0, mask.shape[1] - 1))
+        open_rows = np.flatnonzero(mask[:, column])
+        lip = float(open_rows[-1]) if len(open_rows) else float(edge[1])
+        excess = (lip - float(edge[1])) / px_per_m - MOST_LOWER_M
+        return max(0.0, excess) * px_per_m
+
+    def _draw_wet(self, picture: Float, mask: NDArray[np.uint8], px_per_m: float) -> None:
+        """The lower lip's inner side, seen from above along its edge."""
+        reach = max(1, round(WET_M * px_per_m))
+        above = np.zeros(mask.shape, np.float32)
+        above[:-reach] = mask[reach:]
+        soft = cv2.GaussianBlur(above, (0, 0), 0.5 * reach)
+        soft *= f32(-1 / 255)
+        soft += 1.0
+        picture += (soft * soft)[..., None] * (self._wet - picture)
+
     @staticmethod
     def _parted(outline: Float, origin: Float, box: tuple[int, int], gaps_px: Float) -> Float:
         """How far the lips are parted at each column (1, w): nothing is seen where they meet."""
@@ -173,86 +189,59 @@ class Mouth:
         at = np.linspace(0.0, 1.0, len(gaps_px))
         return f32(np.clip(np.interp(across, at, gaps_px) / SLIT_PX, 0.0, 1.0))[None]
 
-    def _shadow(self, mask: NDArray[np.uint8], px_per_m: float) -> Float:
-        """Light (H, W) behind the lips: little near their edges, least under the upper lip."""
-        radius = max(1, round(SHADOW_M * px_per_m))
-        wide = cv2.GaussianBlur(mask, (0, 0), radius * 0.8).astype(np.float32) / 255
-        down = max(1, radius // 2)
-        light = np.empty_like(wide)
-        light[down:] = wide[:-down]
-        light[:down] = 0.0
-        return f32(np.clip(0.5 + 0.75 * light, 0.0, 1.0))
+
+def mouth_light(mask: NDArray[np.uint8], open_m: float, px_per_m: float) -> Float:
+    """Light (h, w) on teeth behind lips open where `mask` is 255; least under the upper."""
+    radius = max(1.0, SHADOW_M * px_per_m)
+    wide = cv2.GaussianBlur(mask, (0, 0), 0.7 * radius).astype(np.float32)
+    down = max(1, round(0.6 * radius))
+    light = np.zeros_like(wide)
+    light[down:] = wide[:-down]
+    light *= f32(1 / 255)
+    through = NARROW_LIGHT + (1.0 - NARROW_LIGHT) * min(1.0, open_m / OPEN_FULLY_M)
+    return f32(through * np.clip(1.0 - LIP_SHADOW + 1.1 * LIP_SHADOW * light, 0.0, 1.0))
 
 
-def _lowered_jaw(
-    model: FaceGeometry, registered: Registered, faces: list[NDArray[np.int32]]
-) -> Float:
-    """The vertices (V, 3) m with tongue, lower teeth, and gums that move with them, set lower."""
-    points = registered.vertices.copy()
-    below = np.unique(faces[PARTS.index("teeth_lower")])
-    if "jawOpen" in model.expression_names and len(below):
-        jaw = registered.units[model.expression_names.index("jawOpen"), :, 1]
-        gums = np.unique(faces[PARTS.index("gums")])
-        below = np.union1d(below, gums[jaw[gums] < 0.5 * float(jaw[below].mean())])
-    points[np.union1d(below, faces[PARTS.index("tongue")]), 1] -= OVERBITE_M
-    return points
+def _own_upper(
+    arch: Arch, registered: Registered, colours: dict[str, Float], seen: SeenMouth
+) -> Arch:
+    """The arch as the photo shows that person's teeth."""
+    front = float(registered.depth.min())
+    px_per_m = registered.camera.focal_px / front
+    open_m = float(seen.mask.sum(axis=0).max()) / 255 / px_per_m
+    light = mouth_light(seen.mask, open_m, px_per_m)
+
+    def project(points: Float) -> Float:
+        return registered.camera.project(points @ registered.rotation.T + registered.translation)
+
+    return own_teeth(arch, seen, colours["tooth"], colours["lip"], light, project)
 
 
-class SeenMouth:
-    """The inside of the mouth that the photo shows: that person's own teeth, fixed to the skull."""
+def _jaw_units(
+    model: FaceGeometry, registered: Registered, neutral: Float, tongue: Tongue, lower: Arch
+) -> tuple[Float, Float]:
+    """How units move tongue and lower teeth: (E, N, 3), (E, M, 3) m.
 
-    def __init__(self, photo: NDArray[np.uint8], upper: Float, lower: Float, gaps: Float) -> None:
-        """upper, lower: (N, 2) px, the lips' edges in the photo (H, W, 3). gaps: (COLUMNS,) m."""
-        outline = np.concatenate([upper, lower[::-1]])
-        height, width = photo.shape[:2]
-        x0, y0 = (int(v) for v in np.floor(np.maximum(outline.min(axis=0) - 4, 0)))
-        x1, y1 = (int(v) for v in np.ceil(np.minimum(outline.max(axis=0) + 4, [width, height])))
-        self._colours = photo[y0:y1, x0:x1].astype(np.float32)
-        inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
-        polygon = np.round((outline - [x0, y0]) * 16 - 8).astype(np.int32)
-        cv2.fillPoly(inside, [polygon], 255, cv2.LINE_AA, shift=4)
-        self._inside = cv2.dilate(inside, np.ones((3, 3), np.uint8)).astype(np.float32) / 255
-        core = cv2.erode((inside > 250).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        level = self._colours @ LUMINANCE
-        bright = float(np.quantile(level[core], 0.9)) if core.any() else 1.0
-        chosen = core & (level > 0.75 * bright)
-        self._brightest = self._colours[chosen] if chosen.sum() > MIN_TOOTH_PX else None
-        light = np.clip((level / bright - DARK_SHARE) / (LIGHT_SHARE - DARK_SHARE), 0.0, 1.0)
-        soft = cv2.GaussianBlur((inside > 250).astype(np.float32), (0, 0), 0.8)
-        self._tooth = light * np.clip(2.0 * soft - 1.0, 0.0, 1.0)
-        self._gaps = gaps
-        self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])
-
-    def tooth_like(self, expected: Float) -> Float:
-        """RGB (3,) of the teeth: the photo's own, or `expected` where it shows none.
-
-        What is much darker than teeth would be in this light is tongue or shade.
-        """
-        tooth = None if self._brightest is None else np.median(self._brightest, axis=0)
-        if tooth is None or float(tooth @ LUMINANCE) < TOOTH_SHARE * float(expected @ LUMINANCE):
-            self._tooth[:] = 0.0
-            return expected
-        return np.asarray(tooth, np.float32)
-
-    def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> float:
-        """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now.
-
-        Returns 1 where the mouth is as in the photo, less where it is not.
-        """
-        change = float(np.abs(gaps - self._gaps).max())
-        rest = max(0.0, 1.0 - change / SAME_MOUTH_M)
-        alpha = self._tooth + rest * (self._inside - self._tooth)
-        height, width = alpha.shape
-        corners = f32([[0, 0], [width, 0], [0, height]])
-        # warpAffine counts from pixel centres.
-        move = cv2.getAffineTransform(corners - 0.5, np.asarray(frame_xy - 0.5, np.float32))
-        size = (picture.shape[1], picture.shape[0])
-        moved = cv2.warpAffine(
-            self._colours, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-        )
-        weight = cv2.warpAffine(alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
-        picture += weight * (np.clip(moved, 0, 255) - picture)
-        return rest
+    The model's own tongue and lower teeth move by affine maps, which these share.
+    """
+    found = []
+    for part, points in (("tongue", tongue.points), ("teeth_lower", lower.points)):
+        ids = np.unique(part_triangles(model, part))
+        at = np.concatenate([neutral[ids], np.ones((len(ids), 1))], axis=1)
+        moves = registered.units[:, ids]
+        maps = np.linalg.lstsq(at, moves.transpose(1, 0, 2).reshape(len(ids), -1), rcond=None)[0]
+        here = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ maps
+        found.append(f32(here.reshape(len(points), -1, 3).transpose(1, 0, 2)))
+    tongue_units, lower_units = found
+    if "jawOpen" in model.expression_names:
+        # Lower lips open further than jaws alone do in the model; the teeth stay beside them.
+        jaw = model.expression_names.index("jawOpen")
+        lip = registered.units[jaw, model.contours["lips_inner_lower"], 1].min()
+        teeth = lower_units[jaw, np.argmax(lower.points[:, 2]), 1]
+        share = float(np.clip(JAW_SHARE * lip / min(float(teeth), -1e-4), 1.0, 1.5))
+        lower_units[jaw] *= share
+        tongue_units[jaw] *= share
+    return tongue_units, lower_units
 
 
 def _slit_light(cover: Float) -> Float:

@@ -18,7 +18,7 @@ from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.light import estimate_light, light_ratio
 from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
 from emotalk_cli.render.matte import background, person_matte
-from emotalk_cli.render.mouth import Mouth, SeenMouth
+from emotalk_cli.render.mouth import Mouth
 from emotalk_cli.render.mouth_colours import mouth_colours
 from emotalk_cli.render.projection import f32, rotation_matrix, rotation_vector
 from emotalk_cli.render.rasteriser import (
@@ -30,6 +30,7 @@ from emotalk_cli.render.rasteriser import (
     vertex_normals,
 )
 from emotalk_cli.render.registration import FACE_OVAL, part_triangles, register
+from emotalk_cli.render.seen_mouth import SeenMouth
 from emotalk_cli.render.texture import make_texture
 from emotalk_cli.schema import FaceTrack
 
@@ -99,7 +100,7 @@ class PortraitRenderer:
         colours = mouth_colours(self._photo, landmarks)
         if self._seen_mouth:
             colours["tooth"] = self._seen_mouth.tooth_like(colours["tooth"])
-        self._mouth = Mouth(model, registered, colours, self._seen_mouth)
+        self._mouth = Mouth(model, registered, self._still, colours, self._seen_mouth)
         self._join(units)
         self._light = self._estimate_light()
 
@@ -151,11 +152,11 @@ class PortraitRenderer:
     def _join(self, units: Float) -> None:
         """Put the points of all layers in one array, so that one product moves them all."""
         r, face, head, mouth = self._registered, self._face, self._head, self._mouth
-        self._ends = np.cumsum([0, len(face.ids), len(head.points), len(mouth.ids), 3])
+        self._ends = np.cumsum([0, len(face.ids), len(head.points), len(mouth.points), 3])
         rigid = np.zeros((len(units), 3, 3), np.float32)
         base = [r.vertices[face.ids], head.points, mouth.points, self._mouth_frame()]
         base = np.concatenate(base)
-        moves = [units[:, face.ids], head.units, r.units[:, mouth.ids], rigid]
+        moves = [units[:, face.ids], head.units, mouth.units, rigid]
         moves = np.concatenate(moves, axis=1)
         count = len(base)
         self._base = np.ascontiguousarray(base.reshape(-1), np.float32)

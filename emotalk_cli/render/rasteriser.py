@@ -86,6 +86,62 @@ def draw_attributes(
                 wc += step_c
 
 
+@part_of_kernel
+def _blend_texel(texture: Any, u: Any, v: Any, light: Any, out: Any, y: Any, x: Any) -> None:
+    """Lay the texture's colour at (u, v) px over one pixel."""
+    u = min(max(u - 0.5, 0.0), texture.shape[1] - 1.001)
+    v = min(max(v - 0.5, 0.0), texture.shape[0] - 1.001)
+    i, j = int(u), int(v)
+    s, t = u - i, v - j
+    w00, w10, w01, w11 = (1 - s) * (1 - t), s * (1 - t), (1 - s) * t, s * t
+    p00, p10, p01, p11 = texture[j, i], texture[j, i + 1], texture[j + 1, i], texture[j + 1, i + 1]
+    through = 1.0 - (w00 * p00[3] + w10 * p10[3] + w01 * p01[3] + w11 * p11[3]) / 255.0
+    for k in range(3):
+        colour = w00 * p00[k] + w10 * p10[k] + w01 * p01[k] + w11 * p11[k]
+        out[y, x, k] = out[y, x, k] * through + light * colour
+
+
+@kernel
+def draw_textured(
+    xy: NDArray[np.float32],
+    triangles: NDArray[np.int32],
+    uv: NDArray[np.float32],
+    texture: NDArray[np.float32],
+    light: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Lay triangles (F, 3) of vertices (V, 2) px over `out` (H, W, 3), later ones on top.
+
+    uv (V, 2): positions in `texture` (h, w, 4), RGB times alpha, alpha, 0..255, read bilinearly;
+    its colours are multiplied by `light`.
+    """
+    height, width = out.shape[0], out.shape[1]
+    for f in range(triangles.shape[0]):
+        a, b, c = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        ax, ay = xy[a, 0], xy[a, 1]
+        bx, by = xy[b, 0], xy[b, 1]
+        cx, cy = xy[c, 0], xy[c, 1]
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if abs(area) < 1e-9:
+            continue
+        y_low = max(0, math.ceil(min(ay, by, cy) - 0.5))
+        y_high = min(height - 1, math.ceil(max(ay, by, cy) - 1.5))
+        x_low = max(0, math.ceil(min(ax, bx, cx) - 0.5))
+        x_high = min(width - 1, math.ceil(max(ax, bx, cx) - 1.5))
+        for y in range(y_low, y_high + 1):
+            py = y + 0.5 - ay
+            for x in range(x_low, x_high + 1):
+                px = x + 0.5 - ax
+                wb = (px * (cy - ay) - py * (cx - ax)) / area
+                wc = (py * (bx - ax) - px * (by - ay)) / area
+                wa = 1.0 - wb - wc
+                if wa < _EDGE or wb < _EDGE or wc < _EDGE:
+                    continue
+                u = wa * uv[a, 0] + wb * uv[b, 0] + wc * uv[c, 0]
+                v = wa * uv[a, 1] + wb * uv[b, 1] + wc * uv[c, 1]
+                _blend_texel(texture, u, v, light, out, y, x)
+
+
 @kernel
 def vertex_normals(
     vertices: NDArray[np.float32], triangles: NDArray[np.int32], out: NDArray[np.float32]

@@ -1,0 +1,179 @@
+"""The plan of an experiment: a YAML file whose every key is known and checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from emotalk_cli.errors import EmotalkError
+
+SETS = ("neutral", "emotional", "unseen")
+GROUPS = ("lip", "emo", "single")
+SPEECHES = ("own", "shuffled")
+ACTED = ("auto", True, False)
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+RULES_OFF = {"close_lips": False, "rest_in_silence": False}
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """How the corpus becomes training and test clips."""
+
+    encoder: str = "hama-hidden"
+    augment: int = 0
+    acted: str | bool = "auto"
+    test_share: float = 0.1
+    validation_share: float = 0.05
+    limit: int = 0  # at most so many clips; 0: all
+
+
+@dataclass(frozen=True)
+class DecoderPlan:
+    """A decoder to be trained: its group, and the training options that differ."""
+
+    group: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SystemPlan:
+    """What moves a face: decoders, how they are sampled, and whose speech they hear."""
+
+    decoders: tuple[str, ...] = ()
+    draw: Mapping[str, Any] = field(default_factory=dict)
+    speech: str = "own"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A metric on a set of clips, named before the results are known."""
+
+    set: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One experiment; `source` is the file it was read from."""
+
+    title: str
+    question: str
+    data: DataPlan
+    seeds: tuple[int, ...]
+    training: Mapping[str, Any]
+    decoders: Mapping[str, DecoderPlan]
+    systems: Mapping[str, SystemPlan]
+    compare: tuple[tuple[str, str], ...]
+    outcomes: tuple[Outcome, ...]
+    source: Path
+
+    def training_of(self, decoder: str) -> dict[str, Any]:
+        """The options of one decoder's training: the common ones, and its own over them."""
+        return merged(self.training, self.decoders[decoder].training)
+
+    def draw_of(self, system: str) -> dict[str, Any]:
+        """How a system is sampled: without the rules that close lips, unless it says so."""
+        return {**RULES_OFF, **self.systems[system].draw}
+
+
+def read_plan(path: Path) -> Plan:
+    """Read and check an experiment's YAML; raises EmotalkError naming what is wrong with it."""
+    import yaml
+
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise EmotalkError(
+            f"{path} cannot be read as YAML: {error}.",
+            "Give an experiment such as data_manifests/experiments/dual_vs_single.yaml.",
+        ) from error
+    known = [f.name for f in fields(Plan) if f.name != "source"]
+    _keys(values, known, path, "the file")
+    missing = [name for name in known if name not in values and name != "training"]
+    if missing:
+        raise EmotalkError(f"{path} lacks {missing[0]}.", f"It needs {', '.join(known)}.")
+    try:
+        plan = _plan(values, path)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise EmotalkError(f"{path} is not understood: {error}.", "Check its keys.") from error
+    _check(plan)
+    return plan
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` laid over `base`, mapping by mapping."""
+    result = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def _plan(values: Mapping[str, Any], path: Path) -> Plan:
+    return Plan(
+        title=str(values["title"]),
+        question=str(values["question"]).strip(),
+        data=_build(DataPlan, values["data"], path, "data"),
+        seeds=tuple(int(seed) for seed in values["seeds"]),
+        training=dict(values.get("training") or {}),
+        decoders={
+            str(name): _build(DecoderPlan, given, path, f"decoders.{name}")
+            for name, given in values["decoders"].items()
+        },
+        systems={
+            str(name): _build(SystemPlan, given, path, f"systems.{name}")
+            for name, given in values["systems"].items()
+        },
+        compare=tuple((str(one), str(other)) for one, other in values["compare"]),
+        outcomes=tuple(_build(Outcome, given, path, "outcomes") for given in values["outcomes"]),
+        source=path,
+    )
+
+
+def _build(kind: Any, values: Any, path: Path, where: str) -> Any:
+    _keys(values, [f.name for f in fields(kind)], path, where)
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _keys(values: Any, known: Sequence[str], path: Path, where: str) -> None:
+    if not isinstance(values, Mapping):
+        raise EmotalkError(f"{path}: {where} is no mapping.", f"Known: {', '.join(known)}.")
+    unknown = [str(key) for key in values if key not in known]
+    if unknown:
+        raise EmotalkError(
+            f"{path}: {where} has the unknown key '{unknown[0]}'.", f"Known: {', '.join(known)}."
+        )
+
+
+def _check(plan: Plan) -> None:
+    def refuse(problem: str, known: Sequence[Any]) -> None:
+        listed = ", ".join(str(name) for name in known)
+        raise EmotalkError(f"{plan.source}: {problem}.", f"Known: {listed}.")
+
+    for name, decoder in plan.decoders.items():
+        if decoder.group not in GROUPS:
+            refuse(f"decoder {name} has the group '{decoder.group}'", GROUPS)
+    for name, system in plan.systems.items():
+        if not NAME.fullmatch(name):
+            refuse(f"'{name}' cannot name a folder", ("letters", "digits", "_", "-"))
+        for decoder_name in system.decoders:
+            if decoder_name not in plan.decoders:
+                refuse(f"system {name} names the decoder '{decoder_name}'", [*plan.decoders])
+        groups = tuple(plan.decoders[d].group for d in system.decoders)
+        if groups not in ((), ("single",), ("lip",), ("lip", "emo")):
+            refuse(f"system {name} joins {groups}", ("lip", "lip + emo", "single", "none"))
+        if system.speech not in SPEECHES:
+            refuse(f"system {name} has the speech '{system.speech}'", SPEECHES)
+    for outcome in plan.outcomes:
+        if outcome.set not in SETS:
+            refuse(f"an outcome names the set '{outcome.set}'", SETS)
+    for name in (name for pair in plan.compare for name in pair):
+        if name not in plan.systems:
+            refuse(f"compare names the system '{name}'", [*plan.systems])
+    if plan.data.acted not in ACTED:
+        refuse(f"data.acted is {plan.data.acted}", ACTED)
+    if not plan.seeds or not plan.compare or not plan.outcomes:
+        raise EmotalkError(f"{plan.source}: seeds, compare or outcomes is empty.", "Fill it.")
