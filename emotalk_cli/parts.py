@@ -89,11 +89,15 @@ class Renderer(Protocol):
     height_px: int
 
     def frame(
-        self, expression: NDArray[np.float32], head_pose: NDArray[np.float32]
+        self,
+        expression: NDArray[np.float32],
+        head_pose: NDArray[np.float32],
+        breath: float = 0.0,
     ) -> NDArray[np.uint8]:
         """Expression (E,) in 0..1 and head pose (6,) rad, m -> picture (H, W, 3) uint8 RGB.
 
-        The array may be reused by the next call: copy it to keep it.
+        `breath` in 0..1 lifts the shoulders, where they are shown; 0 is the photo's. The array may
+        be reused by the next call: copy it to keep it.
         """
         ...
 
@@ -129,8 +133,14 @@ SPEECH_ENCODERS: Table = {
     "mel": "emotalk_cli.audio.mel_encoder:MelEncoder",
     "hf": "emotalk_cli.audio.hf_encoder:HfEncoder",
 }
+FACE_MODELS: Table = {
+    "default": "emotalk_cli.face3d.default_model:load_default_face_model",
+    "ict": "emotalk_cli.face3d.ict_model:load_ict_model",
+    "flame": "emotalk_cli.face3d.flame_model:load_flame_model",
+    "bfm": "emotalk_cli.face3d.bfm_model:load_bfm_model",
+}
 RENDERERS: Table = {
-    "portrait": "emotalk_cli.render.portrait:PortraitRenderer",
+    "portrait": "emotalk_cli.render.pasted:animate_portrait",
     "mesh": "emotalk_cli.render.mesh:MeshRenderer",
 }
 

@@ -10,6 +10,7 @@ from scipy import sparse
 from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse.linalg import splu
 
+from emotalk_cli.render.body import lifted, smoothstep
 from emotalk_cli.render.registration import Registered
 
 Float = NDArray[np.float32]
@@ -28,17 +29,21 @@ SIDE_M, SIDE_FADE_M = 0.15, 0.12
 ROUND_FADE_M = (0.115, 0.09)
 """Without a matte, the whole picture around the head follows less with distance from it."""
 HEAD_MIDDLE_Y_M = 0.035
+STILL_M = 1e-5
+"""What moves less stands still."""
 
 
 @dataclass(frozen=True)
 class HeadLayer:
     """points: (G, 3) m in the head's frame. units: (E, G, 3) m. follow: (G,) in 0..1, the share
-    of the head's motion. uv: (G, 2) px in the photo. triangles: (F, 3) of the cells that move.
+    of the head's motion. breath: (G, 3) m, what a full breath moves. uv: (G, 2) px in the photo.
+    triangles: (F, 3) of the cells that move.
     """
 
     points: Float
     units: Float
     follow: Float
+    breath: Float
     uv: Float
     triangles: NDArray[np.int32]
 
@@ -80,9 +85,12 @@ def make_head_layer(
     moves = moves.reshape(len(grid.uv), count, 3).transpose(1, 0, 2)
     points = _on_surface(grid.uv, depth, registered)
     follow = _follow(points, chin_y_m, matte is None)
-    mobile = (follow > 1e-3) | (np.abs(moves).max(axis=(0, 2)) > 1e-5)
-    triangles = _cells(grid, mobile, _person(grid, matte, margin_px))
-    return HeadLayer(points, np.ascontiguousarray(moves, np.float32), follow, grid.uv, triangles)
+    # Without a matte the wall behind the shoulders would breathe with them.
+    breath = lifted(points, chin_y_m) * np.float32(matte is not None)
+    still = np.abs(np.concatenate([moves, breath[None]])).max(axis=(0, 2)) < STILL_M
+    triangles = _cells(grid, (follow > 1e-3) | ~still, _person(grid, matte, margin_px))
+    moves = np.ascontiguousarray(moves, np.float32)
+    return HeadLayer(points, moves, follow, breath, grid.uv, triangles)
 
 
 def _make_grid(width_px: int, height_px: int, margin_px: int) -> _Grid:
@@ -131,22 +139,17 @@ def _on_surface(uv: Float, depth: Float, registered: Registered) -> Float:
     return np.asarray((placed - translation) @ rotation, np.float32)
 
 
-def _smoothstep(low: float, high: float, value: Float) -> Float:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
-
-
 def _follow(points: Float, chin_y_m: float, all_around: bool) -> Float:
     """How much of the head's motion each grid point takes part in."""
     x, y = points[:, 0], points[:, 1]
     top = chin_y_m - NECK_TOP_M
-    neck = _smoothstep(top - NECK_LENGTH_M, top, y)
-    side = 1.0 - _smoothstep(SIDE_M, SIDE_M + SIDE_FADE_M, np.abs(x))
+    neck = smoothstep(top - NECK_LENGTH_M, top, y)
+    side = 1.0 - smoothstep(SIDE_M, SIDE_M + SIDE_FADE_M, np.abs(x))
     follow = neck * side
     if all_around:
         start, fade = ROUND_FADE_M
         away = np.hypot(x, 0.8 * (y - HEAD_MIDDLE_Y_M))
-        follow = follow * (1.0 - _smoothstep(start, start + fade, away))
+        follow = follow * (1.0 - smoothstep(start, start + fade, away))
     return np.asarray(follow, np.float32)
 
 

@@ -64,8 +64,11 @@ class MeshRenderer:
         self._nearest = np.full(shape, FAR, np.float32)
         self._normals = np.zeros_like(neutral)
 
-    def frame(self, expression: Float, head_pose: Float) -> NDArray[np.uint8]:
-        """Expression (E,) in 0..1, head pose (6,) rad, m -> (H, W, 3) uint8 RGB."""
+    def frame(self, expression: Float, head_pose: Float, breath: float = 0.0) -> NDArray[np.uint8]:
+        """Expression (E,) in 0..1, head pose (6,) rad, m -> (H, W, 3) uint8 RGB.
+
+        There are no shoulders that `breath` could lift.
+        """
         points = self._neutral + np.tensordot(expression, self._units, 1)
         placed = points @ rotation_matrix(head_pose[:3]).T + head_pose[3:]
         placed = np.ascontiguousarray(placed, np.float32)

@@ -13,6 +13,7 @@ from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.eyes import Eyes, quiet_lids
 from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
 from emotalk_cli.render.folds import SmileFolds
+from emotalk_cli.render.framing import Framed, resized
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.light import estimate_light, light_ratio
@@ -66,13 +67,13 @@ class PortraitRenderer:
         """photo: (H, W, 3) uint8 RGB. landmarks: (478, 2 or 3) px in it. still: the fit of that
         photo (T = 1). size_px: longer side of the frames, even; at most the photo's own.
         """
-        self._photo, scale = _resized(photo, size_px)
+        framed = resized(Framed(photo, landmarks, still), size_px)
+        self._photo, still = framed.photo, framed.still
         self.height_px, self.width_px = self._photo.shape[:2]
         self._model = model
         self._still = still.expression[0].astype(np.float32)
-        points = np.asarray(landmarks[:, :2] * scale, np.float32)
-        points = meet_closed_lips(points)
-        self._registered = register(model, still, points, float(scale[0]))
+        points = meet_closed_lips(framed.landmarks[:, :2].astype(np.float32))
+        self._registered = register(model, still, points, 1.0)
         self._head_pose = still.head_pose[0].astype(np.float32)
         self._rows = _bands(self.height_px, threads)
         self._pool = ThreadPoolExecutor(max(1, threads - 1))
@@ -200,10 +201,12 @@ class PortraitRenderer:
         vertex_normals(skin, self._skin_triangles, self._skin_normals)
         return np.asarray(self._skin_normals[self._skin_of])
 
-    def frame(self, expression: Float, head_pose: Float) -> UInt8:
-        """Expression (E,) in 0..1, head pose (6,) rad, m -> (H, W, 3) uint8 RGB, reused."""
+    def frame(self, expression: Float, head_pose: Float, breath: float = 0.0) -> UInt8:
+        """Expression (E,) in 0..1, head pose (6,) rad, m, breath in 0..1 -> (H, W, 3) uint8 RGB,
+        reused by the next call.
+        """
         expression = np.asarray(expression, np.float32)
-        gaps = self._place(expression, np.asarray(head_pose, np.float32))
+        gaps = self._place(expression, np.asarray(head_pose, np.float32), breath)
         end = self._ends[1]
         ratio = light_ratio(self._light, self._normals_before, self._normals_of(self._placed[:end]))
         self._near[:, 2] = 1.0 + (ratio - 1.0) * self._near[:, 3]
@@ -218,13 +221,15 @@ class PortraitRenderer:
         self._draw_mouth(gaps)
         return self._out
 
-    def _place(self, expression: Float, head_pose: Float) -> Float:
+    def _place(self, expression: Float, head_pose: Float, breath: float) -> Float:
         """Move all points; returns the lips' distances (COLUMNS,) m."""
         r = self._registered
         change = expression - self._still
         active = np.flatnonzero(np.abs(change) > 1e-4)
         points = self._base + change[active] @ self._units[active]
         points = points.reshape(-1, 3)
+        if breath:
+            points[self._ends[1] : self._ends[2]] += np.float32(breath) * self._head.breath
         gaps = self._seal.gaps(expression)
         self._seal.correct(points[: self._ends[1]], expression, gaps)
         turn = rotation_vector(rotation_matrix(head_pose[:3]) @ r.rotation.T)
@@ -291,19 +296,6 @@ class PortraitRenderer:
             self._xy[b:],
             self._px_per_m,
         )
-
-
-def _resized(photo: UInt8, size_px: int | None) -> tuple[UInt8, Float]:
-    """The photo at the frames' size, both sides even, and the scale of x and y."""
-    height, width = photo.shape[:2]
-    factor = min(1.0, (size_px or max(height, width)) / max(height, width))
-    new_width = max(2, 2 * round(width * factor / 2))
-    new_height = max(2, 2 * round(height * factor / 2))
-    scale = f32([new_width / width, new_height / height])
-    if (new_width, new_height) == (width, height):
-        return np.ascontiguousarray(photo), scale
-    small = cv2.resize(photo, (new_width, new_height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), scale
 
 
 def _bands(height: int, threads: int) -> list[tuple[int, int]]:

@@ -24,9 +24,13 @@ from emotalk_cli.store import as_json, atomic_path
 
 QUEUE_FRAMES = 8
 """Drawing may run so many frames ahead of the encoder; memory stays constant in length."""
-CRF = 17
-"""x264's quality: lower is better, 17 is visually lossless."""
+CRF = 15
+"""x264's quality: lower is better; above, a still background's grain is off by a grey level."""
 PRESET = "veryfast"
+KEY_FRAME_S = 30.0
+"""A new key frame encodes the background's grain anew, which is seen as a faint pulse."""
+EXACT = "area+accurate_rnd+full_chroma_inp"
+"""How ffmpeg makes the colours Y'CbCr; without, all become darker by a grey level or more."""
 AUDIO_BITRATE = "160k"
 SYNTHETIC_NOTE = (
     f"Synthetic video: a still photo animated by emotalk {__version__}. The person shown did not "
@@ -164,8 +168,9 @@ def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -
         # The sound starts at 0, whatever its file says, and lasts exactly as long as the picture.
         chain = f"aresample=async=1:first_pts=0,apad=whole_dur={length},atrim=end={length}"
         options += ["-map", "1:a:0", "-af", chain, "-c:a", "aac", "-b:a", AUDIO_BITRATE]
-    options += ["-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p"]
-    options += ["-c:v", "libx264", "-preset", PRESET, "-crf", str(crf)]
+    options += ["-vf", f"scale=out_color_matrix=bt709:out_range=tv:flags={EXACT}"]
+    options += ["-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", PRESET, "-crf", str(crf)]
+    options += ["-g", str(round(KEY_FRAME_S * fps))]
     options += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     options += ["-color_range", "tv", "-movflags", "+faststart", "-map_metadata", "-1"]
     options += ["-metadata", f"comment={SYNTHETIC_NOTE}", "-metadata", "title=Synthetic video"]
