@@ -201,6 +201,10 @@ class FaceTrack(Record):
     rest_pose: Float | None = array(
         "6", "rad, m", "head pose at rest; absent: the middle of the clip", optional=True
     )
+    rest_expression: Float | None = array(
+        "E", "", "the resting face within expression; absent: unknown", low=0.0, high=1.0,
+        optional=True,
+    )  # fmt: skip
     face_model: str
     face_model_sha256: str
     expression_names: tuple[str, ...]

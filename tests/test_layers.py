@@ -12,6 +12,7 @@ FLOORS = {
     "store": 2,
     "batch": 2,
     "kernels": 2,
+    "live_link": 2,
     "parts": 2,
     "media": 2,
     "media_info": 2,

@@ -212,7 +212,7 @@ def _word(word: str, shared: float) -> tuple[Float, bool]:
     A name without a figure has the strength `shared`: of `happy,surprised` half of each.
     """
     name, *figures = (part.strip() for part in word.split(":"))
-    automatic = name.lower() == AUTO or bool(figures) and figures[-1].lower() == AUTO
+    automatic = AUTO in (name.lower(), *(figure.lower() for figure in figures[-1:]))
     if figures and figures[-1].lower() == AUTO:
         del figures[-1]
     if name.lower() == "va":

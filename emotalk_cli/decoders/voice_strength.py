@@ -30,7 +30,7 @@ PAUSE_SHARE = 0.6
 
 
 def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
-    """How lively the voice is at times (T,) in s: (T,) in 0..1; 0 throughout where all is silent."""
+    """How lively the voice is at times (T,) in s: (T,) in 0..1; all 0 in a silent recording."""
     rows = np.arange(len(features.energy_db)) / features.rate_hz
     speaking = beats_of(features, rows).speaking > 0.5
     if not speaking.any():
@@ -58,7 +58,7 @@ def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
 def _relative(values: Float, counted: NDArray[np.bool_], least_spread: float) -> Float:
     """Values (N,) in standard deviations from their middle, both where `counted`."""
     spread = max(float(values[counted].std()), least_spread)
-    return np.clip((values - np.median(values[counted])) / spread, -2.0, 2.0)
+    return np.asarray(np.clip((values - np.median(values[counted])) / spread, -2.0, 2.0))
 
 
 def _smooth(values: Float, sigma_rows: float) -> Float:

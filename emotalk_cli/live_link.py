@@ -1,0 +1,169 @@
+"""Live Link Face's CSV: the 52 ARKit units and the angles of head and eyes, a row per frame.
+
+Columns: Timecode (hh:mm:ss:frame.part), BlendshapeCount (61), the units in the app's own order and
+PascalCase, then yaw, pitch and roll of the head, of the left and of the right eye in radians.
+
+Epic documents no signs, and they have changed with the app and the way the phone is held; here:
+yaw to the subject's left, pitch downwards, roll to the subject's left shoulder.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.store import atomic_path
+
+Float = NDArray[np.float32]
+
+UNITS = (
+    "eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft",
+    "eyeSquintLeft", "eyeWideLeft", "eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight",
+    "eyeLookOutRight", "eyeLookUpRight", "eyeSquintRight", "eyeWideRight", "jawForward",
+    "jawRight", "jawLeft", "jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthRight",
+    "mouthLeft", "mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight",
+    "mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight",
+    "mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft",
+    "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthUpperUpLeft",
+    "mouthUpperUpRight", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft",
+    "browOuterUpRight", "cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft",
+    "noseSneerRight", "tongueOut",
+)  # fmt: skip
+ANGLES = (
+    "HeadYaw", "HeadPitch", "HeadRoll", "LeftEyeYaw", "LeftEyePitch", "LeftEyeRoll",
+    "RightEyeYaw", "RightEyePitch", "RightEyeRoll",
+)  # fmt: skip
+HEADER = ("Timecode", "BlendshapeCount", *(u[:1].upper() + u[1:] for u in UNITS), *ANGLES)
+CLOCKS_HZ = (24, 25, 30, 48, 50, 60, 120)
+DAY_S = 86400
+MIDNIGHT = "00:00:00:00"
+_TIMECODE = re.compile(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Unit values (T, U) in 0..1 at `times_s` (T,), rising from 0; names of the U units.
+
+    `angles_rad` (T, 9): ANGLES, 0 where a file has none. `start`: the first frame's time code.
+    """
+
+    names: tuple[str, ...]
+    values: Float
+    times_s: NDArray[np.float64]
+    angles_rad: Float = field(default_factory=lambda: np.zeros((0, len(ANGLES)), np.float32))
+    start: str = MIDNIGHT
+
+    def at_rate(self, fps: float, names: Sequence[str]) -> tuple[Float, NDArray[np.bool_]]:
+        """Values (T, len(names)) at k / fps and whether each was measured (T,).
+
+        Between frames by linear interpolation; a unit that was not captured is 0; a moment inside
+        a gap of more than 4 frames of the capture is not valid.
+        """
+        moments = self._moments(fps)
+        known = {name.casefold(): column for column, name in enumerate(self.names)}
+        result = np.zeros((moments.size, len(names)), np.float32)
+        for unit, name in enumerate(names):
+            column = known.get(name.casefold())
+            if column is not None:
+                result[:, unit] = np.interp(moments, self.times_s, self.values[:, column])
+        steps = np.diff(self.times_s)
+        after = np.clip(np.searchsorted(self.times_s, moments), 1, steps.size)
+        return np.clip(result, 0.0, 1.0), steps[after - 1] <= 4 * np.median(steps)
+
+    def head_at_rate(self, fps: float) -> Float:
+        """Rotation vectors (T, 3) rad of the head at k / fps, x to the subject's left, y up."""
+        from scipy.spatial.transform import Rotation
+
+        moments = self._moments(fps)
+        if not len(self.angles_rad):
+            return np.zeros((moments.size, 3), np.float32)
+        yaw, pitch, roll = (
+            np.interp(moments, self.times_s, np.unwrap(self.angles_rad[:, column]))
+            for column in range(3)
+        )
+        turned = Rotation.from_euler("YXZ", np.stack([yaw, pitch, -roll], axis=1))
+        return np.asarray(turned.as_rotvec(), np.float32)
+
+    def _moments(self, fps: float) -> NDArray[np.float64]:
+        return np.asarray(np.arange(int(self.times_s[-1] * fps + 1e-6) + 1) / fps)
+
+
+def head_angles(turns_rad: Float) -> Float:
+    """Rotation vectors (T, 3) rad -> HeadYaw, HeadPitch, HeadRoll (T, 3) rad."""
+    from scipy.spatial.transform import Rotation
+
+    yaw, pitch, roll = Rotation.from_rotvec(turns_rad).as_euler("YXZ").T
+    return np.asarray(np.stack([yaw, pitch, -roll], axis=1), np.float32)
+
+
+def read_live_link(path: Path) -> Capture:
+    """Read a CSV; raises ValueError, OSError or csv.Error where it is none."""
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        header, *rows = list(csv.reader(file))
+    last = next((i for i, name in enumerate(header) if name.startswith("Head")), len(header))
+    full = [row for row in rows if len(row) >= last and row[1].strip() != "0"]
+    if not full:
+        raise ValueError("no frame shows a face")
+    values = np.array([row[2:last] for row in full], np.float32)
+    codes = [_TIMECODE.fullmatch(row[0].strip()) for row in full]
+    if None in codes:
+        raise ValueError("a time code is not hh:mm:ss:frame")
+    parts = np.array([[float(part) for part in code.groups()] for code in codes if code])
+    clock_hz = next((hz for hz in CLOCKS_HZ if hz > parts[:, 3].max()), CLOCKS_HZ[-1])
+    times = parts[:, :3] @ (3600.0, 60.0, 1.0) + parts[:, 3] / clock_hz
+    times += DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -DAY_S / 2)
+    names = tuple(name[:1].lower() + name[1:] for name in header[2:last])
+    angles = np.zeros((len(full), len(ANGLES)), np.float32)
+    if tuple(header[last:]) == ANGLES and all(len(row) >= len(header) for row in full):
+        angles = np.array([row[last : len(header)] for row in full], np.float32)
+    start = full[0][0].strip()
+    return Capture(names, values, times - times[0], angles, start)
+
+
+def write_live_link(
+    path: Path, values: Float, angles_rad: Float, fps: int, start: str = MIDNIGHT
+) -> None:
+    """Write values (T, 52) of UNITS in 0..1 and ANGLES (T, 9) in rad, `fps` rows a second.
+
+    The first row has the time code `start`, hh:mm:ss:frame. Raises EmotalkError where it is none
+    or `fps` is no rate that time codes count in.
+    """
+    if fps not in CLOCKS_HZ:
+        listed = ", ".join(map(str, CLOCKS_HZ))
+        raise EmotalkError(f"Time codes do not count {fps} frames a second.", f"Known: {listed}.")
+    first = _frame_number(start, fps)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(HEADER)
+    for row, (units, angles) in enumerate(zip(values, angles_rad, strict=True)):
+        numbers = [f"{number:.6f}" for number in (*units, *angles)]
+        writer.writerow([_timecode(first + row, fps), len(numbers), *numbers])
+    with atomic_path(path) as temporary:
+        temporary.write_text(table.getvalue(), encoding="utf-8", newline="")
+
+
+def _frame_number(timecode: str, fps: int) -> int:
+    """Time code -> frames since midnight."""
+    code = _TIMECODE.fullmatch(timecode.strip())
+    hours, minutes, seconds, frame = (float(part) for part in code.groups()) if code else (0,) * 4
+    if not code or hours > 23 or minutes > 59 or seconds > 59 or frame >= fps:
+        raise EmotalkError(
+            f"'{timecode}' is no time code at {fps} frames a second.",
+            f"Write hh:mm:ss:frame such as 01:00:00:00, the frame below {fps}.",
+        )
+    return int((hours * 60 + minutes) * 60 + seconds) * fps + int(frame)
+
+
+def _timecode(frame: int, fps: int) -> str:
+    seconds, rest = divmod(frame % (DAY_S * fps), fps)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02d}:{minute:02d}:{second:02d}:{rest:02d}.000"
