@@ -17,6 +17,7 @@ COMMANDS = (
     "generate",
     "score",
     "inspect",
+    "doctor",
 )
 HEAVY = ("torch", "mediapipe", "librosa", "numba", "scipy", "diffusers", "h5py", "cv2")
 

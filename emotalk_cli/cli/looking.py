@@ -1,4 +1,4 @@
-"""Subcommands that look and tell: inspect."""
+"""Subcommands that look and tell: inspect and doctor."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from emotalk_cli.cli import terminal
+from emotalk_cli.cli.options import EXIT_PROBLEM
 
 
 def inspect(
@@ -16,3 +19,17 @@ def inspect(
     from emotalk_cli.stages.inspect import inspect
 
     print(inspect(path, plot=plot))
+
+
+def doctor() -> None:
+    """Say what is installed, what works, and what missing parts would add."""
+    from emotalk_cli.stages.doctor import doctor as look
+
+    found = look()
+    for finding in found.findings:
+        print(f"{finding.state:<7} {finding.topic:<9} {finding.name}: {finding.text}")
+        if finding.remedy:
+            print(f"{'':<17} -> {finding.remedy}")
+    terminal.say("All that is needed works." if found.healthy else "Something needed is broken.")
+    if not found.healthy:
+        raise typer.Exit(EXIT_PROBLEM)

@@ -67,6 +67,7 @@ def _add_commands() -> None:
         "generate": generating.generate,
         "score": scoring.score,
         "inspect": looking.inspect,
+        "doctor": looking.doctor,
     }
     for name, function in functions.items():
         app.command(name, cls=ConfiguredCommand)(configured(function))
