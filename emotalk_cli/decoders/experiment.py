@@ -17,13 +17,14 @@ from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.curves import PICTURE, draw_curves
 from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
 from emotalk_cli.decoders.denoiser import parameter_count
+from emotalk_cli.decoders.expectation import Expectation, learn_expectation
 from emotalk_cli.decoders.folder import Task, require_own, task_in
 from emotalk_cli.decoders.groups import output_names
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
 from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
 from emotalk_cli.decoders.training import METRICS, Trainer
-from emotalk_cli.decoders.windows import SCALE_FLOOR, SPEECH_SCALE_FLOOR, Windows, statistics
+from emotalk_cli.decoders.windows import SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.progress import Progress
@@ -99,7 +100,8 @@ def make_spec(
     if width:
         rows = [heard.speech for take in training for heard in take.heard]
         speech_mean, speech_scale = statistics(rows, SPEECH_SCALE_FLOOR)
-    mean, scale = statistics([take.target for take in training], SCALE_FLOOR)
+    outputs = tuple(output_names(group, mouth.units, others))
+    expected = _expectation(group, training, outputs, mouth, config)
     # Guidance sharpens what is drawn; a regression would only exaggerate.
     guidance = GUIDANCE[group] if config.mode == "diffusion" else 1.0
     spec = Spec(
@@ -117,9 +119,10 @@ def make_spec(
         speech_mean=_floats(speech_mean),
         speech_scale=_floats(speech_scale),
         speech_rate_hz=facts.rate_hz,
-        outputs=tuple(output_names(group, mouth.units, others)),
-        output_mean=_floats(mean),
-        output_scale=_floats(scale),
+        outputs=outputs,
+        output_mean=_floats(expected.mean),
+        output_scale=_floats(expected.scale),
+        output_emotion=() if group == "lip" else tuple(map(_floats, expected.by_emotion)),
         network=config.network,
         told_emotion=config.tell_emotion,
         steps=SAMPLING_STEPS[group],
@@ -130,6 +133,20 @@ def make_spec(
     if group == "single" and config.match_parameters:
         return dataclasses.replace(spec, network=matched_network(spec))
     return spec
+
+
+def _expectation(
+    group: str,
+    training: Sequence[Take],
+    outputs: Sequence[str],
+    mouth: Mouth,
+    config: TrainConfig,
+) -> Expectation:
+    """What is expected of each output; by emotion only of what no lip decoder makes."""
+    lips = outputs if group == "lip" or not config.tell_emotion else mouth.units
+    return learn_expectation(
+        [take.target for take in training], [take.emotion for take in training], outputs, lips
+    )
 
 
 def matched_network(spec: Spec) -> Network:

@@ -21,6 +21,7 @@ from emotalk_cli.decoders.checkpoint import Decoder
 from emotalk_cli.decoders.closures import close_lips, closing_strength
 from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
+from emotalk_cli.decoders.expectation import natural
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.decoders.silence import at_rest
@@ -203,10 +204,13 @@ class _Stream:
         self._past = np.concatenate([self._past, new[:kept]])[-spec.context :]
         if colour is not None:
             self._past_colour = np.concatenate([self._past_colour, colour[:kept]])[-spec.context :]
+        result = natural(spec, new, self._emotion(self.first + np.arange(kept + ahead)))
         self.first += kept
-        natural = new * np.asarray(spec.output_scale) + np.asarray(spec.output_mean)
-        result = natural.astype(np.float32)
         return result[:kept], result[kept:]
+
+    def _emotion(self, frames: NDArray[np.int64]) -> Float:
+        told = self._told.emotion
+        return told[np.clip(frames, 0, len(told) - 1)]
 
     def _faded(self, new: Float) -> Float:
         """The window's new frames, the first few blended with what was foreseen of them."""
@@ -232,7 +236,7 @@ class _Stream:
         times = at / spec.fps
         values: dict[str, Float] = {
             "prosody": resample(told.heard.prosody, times * told.heard.rate_hz),
-            "emotion": told.emotion[np.clip(at, 0, len(told.emotion) - 1)],
+            "emotion": self._emotion(at),
         }
         if spec.hears_speech:
             values["speech"] = told_speech(spec, told.heard, times)

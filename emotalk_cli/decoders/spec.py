@@ -46,7 +46,8 @@ class Spec:
     """Everything that must fit before a decoder may be used.
 
     `outputs` names the D predicted channels: units, `colour:UNIT` and head pose. `output_mean`
-    and `output_scale` (D) undo the normalisation; `speech_mean` and `speech_scale` (C) are those
+    and `output_scale` (D) undo the normalisation, `output_emotion` (7, D) is what each emotion at
+    full strength adds to the mean; `speech_mean` and `speech_scale` (C) are those
     of the speech columns `speech_names`. `opening_m` (L) and `rest_m` are the mouth of the face
     model (see `mouth.Mouth`). `told_emotion` is False for a control that hears the sound alone.
     """
@@ -69,6 +70,7 @@ class Spec:
     output_mean: tuple[float, ...]
     output_scale: tuple[float, ...]
     network: Network
+    output_emotion: tuple[tuple[float, ...], ...] = ()
     told_emotion: bool = True
     steps: int = 8
     speech_guidance: float = 1.0
@@ -152,6 +154,7 @@ def _check(spec: Spec) -> None:
         raise ValueError(f"group '{spec.group}', mode '{spec.mode}'")
     sizes = {
         "outputs": len(spec.outputs) == len(spec.output_mean) == len(spec.output_scale),
+        "output_emotion": all(len(row) == len(spec.outputs) for row in spec.output_emotion),
         "speech": len(spec.speech_names) == len(spec.speech_mean) == len(spec.speech_scale),
         "lip_units": len(spec.lip_units) == len(spec.opening_m),
         "fps": spec.fps > 0 and spec.speech_rate_hz > 0,

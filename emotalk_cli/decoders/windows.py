@@ -14,13 +14,12 @@ from emotalk_cli.decoders.conditions import Heard, kinds_of, stacked
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.data import Take
 from emotalk_cli.decoders.denoiser import HEARD, Conditions, input_sizes
+from emotalk_cli.decoders.expectation import normalised
 from emotalk_cli.decoders.motion import colour_units, resample
 from emotalk_cli.decoders.spec import Spec
 
 Float = NDArray[np.float32]
 
-SCALE_FLOOR = 0.02
-"""No channel is normalised by less: 2 % of a unit, about a degree, 2 cm."""
 SPEECH_SCALE_FLOOR = 0.3
 SPEECH_LIMIT = 5.0
 MAX_FALSE_COLOUR = 0.8
@@ -83,8 +82,7 @@ class Windows:
         self._spec = spec
         self._config = config
         self._names = tuple(input_sizes(spec))
-        mean, scale = np.asarray(spec.output_mean), np.asarray(spec.output_scale)
-        self._x0 = [((t.target - mean) / scale).astype(np.float32) for t in self._takes]
+        self._x0 = [normalised(spec, take.target, take.emotion) for take in self._takes]
         self._columns = np.tile(kinds_of(spec.speech_names), spec.substeps)
         self._kinds = np.unique(self._columns) if spec.hears_speech else np.array([-1])
         self._colourable = colour_units(spec.lip_units)
