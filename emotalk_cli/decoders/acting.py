@@ -173,7 +173,7 @@ def _put_idle(faces: _Faces, beats: Beats, rng: np.random.Generator) -> None:
 def _put_eyes(
     faces: _Faces, beats: Beats, weights: Float, head: Float, rng: np.random.Generator
 ) -> None:
-    """Gaze and blinks, from where the emotion holds the lids; a closed lid is not wide or narrow."""
+    """Gaze and blinks from where the emotion holds the lids; a closed lid is not wide or narrow."""
     path = gaze_path(beats, _eye(weights, "restlessness"), weights @ _looks(), rng)
     angles = path.angles_deg - np.outer(_eye(weights, "droop_deg"), (0.0, 1.0))
     for unit, values in look_units(angles, head).items():

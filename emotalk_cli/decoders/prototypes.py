@@ -108,7 +108,7 @@ EMOTION_ACTIONS: Mapping[str, Mapping[str, float]] = {
 }
 """Emotion at full strength -> strength 0..1 of its action units; 12R is the subject's right.
 
-The default head's brows, lids and upper lip move little at 1 (5, 3.4 and 6 mm), hence the many 1."""
+The default head's brows, lids and upper lip move by 5, 3.4 and 6 mm at 1: hence the many 1."""
 
 
 def prototypes(unit_names: Sequence[str]) -> Float:

@@ -81,9 +81,10 @@ def act(
     `audio`: folder of AudioFeatures; recordings of one speaker are joined to SECONDS. `tracks`:
     folder of neutral FaceTracks of the same recordings, whose head and upper face then move in
     half of the performances. `held_out`: leave out the recordings that a training with this
-    `validation_share` holds out, so that they remain unheard. Per emotion: `takes` performances at each of `levels`, and as many
-    whose emotion changes on the way. `limit`: at most so many performances in all. Mouths hold
-    only what the emotion does to them. Raises EmotalkError where there is no voice.
+    `validation_share` holds out, so that they remain unheard. Per emotion: `takes` performances at
+    each of `levels`, and as many whose emotion changes on the way. `limit`: at most so many
+    performances in all. Mouths hold only what the emotion does to them. Raises EmotalkError
+    where there is no voice.
     """
     from emotalk_cli.face3d.default_model import load_default_face_model
 

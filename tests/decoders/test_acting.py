@@ -176,7 +176,7 @@ def test_a_real_head_is_kept() -> None:
     found = beats()
     frames = len(found.times_s)
     real = np.zeros((frames, 6), np.float32)
-    real[:, 1] = 0.1 * np.sin(np.arange(frames))
+    real[:, 1] = 0.1 * np.sin(0.5 * np.arange(frames))  # twice a second
     measured = Motion(np.zeros((frames, len(UNITS)), np.float32), real)
     made = act_face(found, parse_emotion("neutral"), UNITS, np.random.default_rng(0), measured)
     assert np.corrcoef(made.head_pose_delta[:, 1], real[:, 1])[0, 1] > 0.9
