@@ -63,6 +63,7 @@ class FaceModel:
         face; (0, 3) if the model has no eyeballs. eye_radius_m, iris_radius_m: 0 likewise. The
         pupils look along +z.
     unit_groups: "lips" and "other" -> names of units; every unit is in one of them.
+    notes: what users should know of a model from their own file: its scale, what it lacks.
     """
 
     name: str
@@ -85,6 +86,7 @@ class FaceModel:
     eye_radius_m: float = 0.0
     iris_radius_m: float = 0.0
     licence: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def lip_units(self) -> tuple[str, ...]:
