@@ -26,17 +26,20 @@ FLOAT, UNSIGNED_INT = 5126, 5125
 ARRAY_BUFFER, ELEMENT_BUFFER = 34962, 34963
 GLB_MAGIC, GLB_VERSION = 0x46546C67, 2
 CHUNK_JSON, CHUNK_BINARY = 0x4E4F534A, 0x004E4942
-SKIN = (0.80, 0.58, 0.48)
+SKIN = (0.62, 0.37, 0.28)
 COLOURS: Mapping[str, tuple[float, float, float]] = {
-    "teeth": (0.93, 0.91, 0.86),
-    "tongue": (0.62, 0.25, 0.26),
-    "eye": (0.92, 0.91, 0.90),
-    "iris": (0.24, 0.16, 0.10),
-    "lash": (0.08, 0.06, 0.05),
-    "mouth": (0.45, 0.16, 0.16),
+    "teeth": (0.86, 0.83, 0.76),
+    "tongue": (0.45, 0.15, 0.15),
+    "lips": (0.46, 0.20, 0.18),
+    "pupil": (0.01, 0.01, 0.01),
+    "iris": (0.12, 0.06, 0.03),
+    "socket": (0.40, 0.20, 0.17),
+    "eye": (0.85, 0.83, 0.81),
+    "gums": (0.40, 0.14, 0.14),
+    "mouth": (0.25, 0.07, 0.07),
 }
 """Linear base colour of a part by what its name contains; everything else is skin."""
-ROUGHNESS: Mapping[str, float] = {"eye": 0.25, "iris": 0.25, "teeth": 0.35, "tongue": 0.4}
+ROUGHNESS: Mapping[str, float] = {"eye": 0.2, "iris": 0.2, "pupil": 0.2, "teeth": 0.3}
 
 
 @dataclass
@@ -89,14 +92,15 @@ def write_glb(
     `head_pose_delta` (T, 6): rotation vector (rad) and shift (m) of the head from its rest.
     """
     buffer = _Buffer()
-    mesh = _mesh(buffer, model, shape, expression[0])
+    parts = _parts(model)
+    mesh = _mesh(buffer, model, parts, shape, expression[0])
     document = {
         "asset": {"version": "2.0", "generator": generator, "copyright": model.licence},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"name": "head", "mesh": 0}],
         "meshes": [mesh],
-        "materials": [_material(name) for name in _part_names(model)],
+        "materials": [_material(name) for name in parts],
         "animations": [_animation(buffer, expression, head_pose_delta, fps)],
         "accessors": buffer.accessors,
         "bufferViews": buffer.views,
@@ -106,7 +110,13 @@ def write_glb(
         temporary.write_bytes(_packed(document, bytes(buffer.content)))
 
 
-def _mesh(buffer: _Buffer, model: FaceModel, shape: Float, first: Float) -> dict[str, Any]:
+def _mesh(
+    buffer: _Buffer,
+    model: FaceModel,
+    parts: Mapping[str, NDArray[np.int32]],
+    shape: Float,
+    first: Float,
+) -> dict[str, Any]:
     neutral = model.neutral(shape)
     attributes = {
         "POSITION": buffer.add(neutral, "VEC3", ARRAY_BUFFER, bounds=True),
@@ -116,15 +126,15 @@ def _mesh(buffer: _Buffer, model: FaceModel, shape: Float, first: Float) -> dict
         {"POSITION": buffer.add(offsets, "VEC3", ARRAY_BUFFER, bounds=True)}
         for offsets in model.unit_offsets(shape)
     ]
-    primitives = []
-    for part in range(len(_part_names(model))):
-        chosen = model.triangles
-        if len(model.triangle_parts):
-            chosen = model.triangles[model.triangle_parts == part]
-        indices = buffer.add(chosen.reshape(-1), "SCALAR", ELEMENT_BUFFER)
-        primitives.append(
-            {"attributes": attributes, "indices": indices, "material": part, "targets": targets}
-        )
+    primitives = [
+        {
+            "attributes": attributes,
+            "indices": buffer.add(triangles.reshape(-1), "SCALAR", ELEMENT_BUFFER),
+            "material": material,
+            "targets": targets,
+        }
+        for material, triangles in enumerate(parts.values())
+    ]
     return {
         "name": model.name,
         "primitives": primitives,
@@ -172,8 +182,24 @@ def _material(part: str) -> dict[str, Any]:
     }
 
 
-def _part_names(model: FaceModel) -> tuple[str, ...]:
-    return model.part_names or ("skin",)
+def _parts(model: FaceModel) -> dict[str, NDArray[np.int32]]:
+    """Name of a part -> its triangles (N, 3); eyes fall into white, iris and pupil."""
+    if not len(model.triangle_parts):
+        return {"skin": model.triangles}
+    parts = {name: model.part_triangles(name) for name in model.part_names}
+    for side, centre in zip(("left", "right"), model.eye_centres_m, strict=False):
+        ball = parts.get(f"eye_{side}")
+        rings = [model.contours.get(f"{ring}_{side}") for ring in ("iris", "pupil")]
+        if ball is None or rings[0] is None or rings[1] is None:
+            continue
+        offset = model.mean_vertices - centre
+        off_axis = np.where(offset[:, 2] > 0, np.hypot(offset[:, 0], offset[:, 1]), np.inf)
+        inside = off_axis[ball].mean(axis=1)
+        iris, pupil = (float(off_axis[ring].mean()) for ring in rings if ring is not None)
+        parts[f"eye_{side}"] = ball[inside > iris]
+        parts[f"iris_{side}"] = ball[(inside <= iris) & (inside > pupil)]
+        parts[f"pupil_{side}"] = ball[inside <= pupil]
+    return {name: triangles for name, triangles in parts.items() if len(triangles)}
 
 
 def _normals(vertices: Float, triangles: NDArray[np.int32]) -> Float:
