@@ -20,6 +20,9 @@ MIN_SIDE_PX = 32
 BEHIND_ALPHA = (255, 255, 255)
 """Colour seen through transparent pixels."""
 
+NO_PICTURES = ("MPEG", "HDF5", "GRIB", "BUFR", "WMF")
+"""Formats that Pillow knows by name and cannot read."""
+
 _TRY_ANOTHER = "Give a jpg, png, webp, bmp or tiff picture with --face."
 
 
@@ -50,6 +53,19 @@ def read_photo(path: Path, *, max_side_px: int = MAX_SIDE_PX) -> NDArray[np.uint
         raise EmotalkError(f"The picture {path} is broken: {error}.", _TRY_ANOTHER) from error
     rgb.thumbnail((max_side_px, max_side_px), Image.Resampling.LANCZOS)
     return np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8))
+
+
+def is_photo(path: Path) -> bool:
+    """Whether the file is a picture of a known kind, however damaged; a video is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as picture:
+                return picture.format not in NO_PICTURES
+    except UnidentifiedImageError:
+        return False
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError):
+        return True
 
 
 def _refuse_odd_size(picture: Image.Image, path: Path) -> None:
