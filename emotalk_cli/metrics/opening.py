@@ -135,22 +135,29 @@ class LipClosure(OpeningMetric):
     better = HIGHER
 
     def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
-        made, real, valid = _joint(predicted, reference)
-        if not valid.any() or real[valid].std() < FLAT:
+        closed = _closed(*_joint(predicted, reference))
+        return float("nan") if closed is None else _met(closed[1], closed[0])
+
+
+class LipClosureScore(OpeningMetric):
+    """Harmonic mean (F1) of the share of the reference's lip closures that the prediction makes
+    too and the share of the prediction's that the reference has, within two frames, both by the
+    threshold of `lip closures kept`: a mouth that never opens closes in vain.
+    """
+
+    name = "lip closure F1"
+    better = HIGHER
+
+    def __call__(self, predicted: MouthOpening, reference: MouthOpening) -> float:
+        closed = _closed(*_joint(predicted, reference))
+        if closed is None:
             return float("nan")
-        low, high = real[valid].min(), real[valid].max()
-        limit = low + CLOSED_SHARE * (high - low)
-        starts = _starts((real <= limit) & valid)
-        closed = np.flatnonzero((made <= limit) & valid)
-        ends = _starts(((real <= limit) & valid)[::-1])[::-1]
-        last = len(real) - 1 - ends
-        kept = [
-            bool(
-                ((closed >= a - CLOSURE_SLACK_FRAMES) & (closed <= b + CLOSURE_SLACK_FRAMES)).any()
-            )
-            for a, b in zip(starts, last, strict=True)
-        ]
-        return float(np.mean(kept))
+        made, real = closed
+        opened = np.flatnonzero(~made)
+        if not len(opened) or not made.any():
+            return 0.0
+        recall, precision = _met(real, made), _met(made, real)
+        return 2 * recall * precision / max(recall + precision, 1e-9)
 
 
 OPENING_METRICS: tuple[type[OpeningMetric], ...] = (
@@ -160,6 +167,7 @@ OPENING_METRICS: tuple[type[OpeningMetric], ...] = (
     LipCorrelationAtLag,
     LipAmplitude,
     LipClosure,
+    LipClosureScore,
     MouthOpeningDifference,
     CropOpeningDifference,
 )
@@ -202,6 +210,26 @@ def best_lag(
         if weight > best_weight:
             best, best_weight = (float(lag), r), weight
     return best
+
+
+def _closed(
+    made: NDArray[np.float32], real: NDArray[np.float32], valid: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """Where either mouth (T,) counts as closed; None where the reference stands still."""
+    if not valid.any() or real[valid].std() < FLAT:
+        return None
+    low, high = real[valid].min(), real[valid].max()
+    limit = low + CLOSED_SHARE * (high - low)
+    return (made <= limit) & valid, (real <= limit) & valid
+
+
+def _met(wanted: NDArray[np.bool_], given: NDArray[np.bool_]) -> float:
+    """Share of the runs of True in `wanted` (T,) that `given` meets within the slack."""
+    places = np.flatnonzero(given)
+    first = _starts(wanted) - CLOSURE_SLACK_FRAMES
+    last = (len(wanted) - 1 - _starts(wanted[::-1]))[::-1] + CLOSURE_SLACK_FRAMES
+    met = [bool(((places >= a) & (places <= b)).any()) for a, b in zip(first, last, strict=True)]
+    return float(np.mean(met))
 
 
 def _joint(

@@ -46,18 +46,18 @@ def write_json(
         "definitions": {name: definition_of(name) for name in names},
         "notes": list(notes),
     }
-    text = json.dumps(_finite(content), ensure_ascii=False, indent=1)
+    text = json.dumps(finite(content), ensure_ascii=False, indent=1)
     with atomic_path(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no nan: null stands for it."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
     return value

@@ -1,4 +1,4 @@
-"""The cells of an experiment: one decoder trained, one system with one seed performed and scored."""
+"""The cells of an experiment: a decoder trained; a system with one seed performed and scored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotalk_cli import __version__, store
-from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, MadeBy, Scores, ScoreRow
+from emotalk_cli.metrics.base import HIGHER, NEITHER
+from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy, ScoreRow, Scores
 from emotalk_cli.stages.experiment_records import AUDIO, TRACKS
 
 if TYPE_CHECKING:
@@ -22,7 +23,17 @@ if TYPE_CHECKING:
 
 STAGE = "experiment"
 SCORED = (
-    *("lip r", "|lip lag|", "lip amplitude", "lip closures kept", "MOD", "LVE", "EVE", "MVE"),
+    *(
+        "lip r",
+        "|lip lag|",
+        "lip amplitude",
+        "lip closures kept",
+        "lip closure F1",
+        "MOD",
+        "LVE",
+        "EVE",
+        "MVE",
+    ),
     *("FDD", "|FDD|", "M-LMD", "jitter", "head range", "blink rate"),
 )
 KEPT, READ = "lips kept under emotion", "emotion read"
@@ -66,7 +77,7 @@ class PlayCell:
 
 
 def train_cell(cell: TrainCell) -> None:
-    """Train one decoder by its ordinary stage; a finished one is left, a broken one gone on with."""
+    """Train one decoder by its ordinary stage, which leaves alone what is finished."""
     from emotalk_cli.stages.train_emo import train_emo
     from emotalk_cli.stages.train_lip import train_lip
     from emotalk_cli.stages.train_single import train_single
@@ -126,9 +137,7 @@ def perform(
             weights[:, NEUTRAL] = 1
         lip, emo = decoders[0], decoders[1] if len(decoders) > 1 else None
         chosen = Draw(seed=seed, **draw)
-        motion = sample_motion(
-            lip, emo, sound, weights, frames=frames, fps=like.fps, draw=chosen
-        )
+        motion = sample_motion(lip, emo, sound, weights, frames=frames, fps=like.fps, draw=chosen)
         expression, delta = motion.expression, motion.head_pose_delta
     return dataclasses.replace(
         like,
@@ -218,8 +227,9 @@ def _row(cell: PlayCell, track: FaceTrack, metric: str, value: float) -> ScoreRo
 
 def _reference_row(track: FaceTrack, metric: str, value: float) -> ScoreRow:
     labels = track.labels
+    better = HIGHER if metric.endswith(READ) else NEITHER  # a deaf face keeps its lips best
     return ScoreRow(
-        "reference", labels.clip_id, metric, value, "", "higher", labels.speaker, labels.emotion
+        "reference", labels.clip_id, metric, value, "", better, labels.speaker, labels.emotion
     )
 
 

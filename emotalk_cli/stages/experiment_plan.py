@@ -12,6 +12,7 @@ from emotalk_cli.errors import EmotalkError
 
 SETS = ("neutral", "emotional", "unseen")
 GROUPS = ("lip", "emo", "single")
+JOINED = (("lip", "emo"), ("single",), ("lip",), ())
 SPEECHES = ("own", "shuffled")
 ACTED = ("auto", True, False)
 NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -149,31 +150,33 @@ def _keys(values: Any, known: Sequence[str], path: Path, where: str) -> None:
 
 
 def _check(plan: Plan) -> None:
-    def refuse(problem: str, known: Sequence[Any]) -> None:
-        listed = ", ".join(str(name) for name in known)
-        raise EmotalkError(f"{plan.source}: {problem}.", f"Known: {listed}.")
-
+    """Refuse names that lead nowhere."""
     for name, decoder in plan.decoders.items():
-        if decoder.group not in GROUPS:
-            refuse(f"decoder {name} has the group '{decoder.group}'", GROUPS)
+        _known(plan, f"the group of decoder {name}", decoder.group, GROUPS)
     for name, system in plan.systems.items():
-        if not NAME.fullmatch(name):
-            refuse(f"'{name}' cannot name a folder", ("letters", "digits", "_", "-"))
-        for decoder_name in system.decoders:
-            if decoder_name not in plan.decoders:
-                refuse(f"system {name} names the decoder '{decoder_name}'", [*plan.decoders])
-        groups = tuple(plan.decoders[d].group for d in system.decoders)
-        if groups not in ((), ("single",), ("lip",), ("lip", "emo")):
-            refuse(f"system {name} joins {groups}", ("lip", "lip + emo", "single", "none"))
-        if system.speech not in SPEECHES:
-            refuse(f"system {name} has the speech '{system.speech}'", SPEECHES)
+        _check_system(plan, name, system)
     for outcome in plan.outcomes:
-        if outcome.set not in SETS:
-            refuse(f"an outcome names the set '{outcome.set}'", SETS)
+        _known(plan, "the set of an outcome", outcome.set, SETS)
     for name in (name for pair in plan.compare for name in pair):
-        if name not in plan.systems:
-            refuse(f"compare names the system '{name}'", [*plan.systems])
-    if plan.data.acted not in ACTED:
-        refuse(f"data.acted is {plan.data.acted}", ACTED)
+        _known(plan, "a system in compare", name, tuple(plan.systems))
+    _known(plan, "data.acted", plan.data.acted, ACTED)
     if not plan.seeds or not plan.compare or not plan.outcomes:
         raise EmotalkError(f"{plan.source}: seeds, compare or outcomes is empty.", "Fill it.")
+
+
+def _check_system(plan: Plan, name: str, system: SystemPlan) -> None:
+    if not NAME.fullmatch(name):
+        raise EmotalkError(
+            f"{plan.source}: '{name}' cannot name a folder.", "Use letters, digits, _ and -."
+        )
+    for decoder in system.decoders:
+        _known(plan, f"a decoder of system {name}", decoder, tuple(plan.decoders))
+    groups = tuple(plan.decoders[decoder].group for decoder in system.decoders)
+    _known(plan, f"the groups joined by system {name}", groups, JOINED)
+    _known(plan, f"the speech of system {name}", system.speech, SPEECHES)
+
+
+def _known(plan: Plan, what: str, value: Any, known: Sequence[Any]) -> None:
+    if value not in known:
+        listed = ", ".join(str(one) for one in known)
+        raise EmotalkError(f"{plan.source}: {what} is {value!r}.", f"Known: {listed}.")

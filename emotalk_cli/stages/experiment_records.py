@@ -247,9 +247,7 @@ def _write_sets(
         progress.advance()
 
 
-def _performed(
-    clip: _Clip, role: tuple[str, int] | None, rest: Float, mouth: Mouth
-) -> FaceTrack:
+def _performed(clip: _Clip, role: tuple[str, int] | None, rest: Float, mouth: Mouth) -> FaceTrack:
     """The clip relative to its speaker's rest; with a role, an emotion acted over it."""
     from emotalk_cli.decoders.acting_over import act_over, rested
     from emotalk_cli.decoders.emotions import emotion_curve, level_intensity

@@ -1,0 +1,131 @@
+"""The stage experiment: a plan and a corpus -> trained systems, their scores and one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from emotalk_cli import store
+from emotalk_cli.batch import Job, run_jobs
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.experiment_answer import FILES, answer
+from emotalk_cli.stages.experiment_cells import PlayCell, TrainCell, play_cell, train_cell
+from emotalk_cli.stages.experiment_plan import SETS, Plan, read_plan
+from emotalk_cli.stages.experiment_records import TRACKS, TRAIN, Sets, prepare
+
+J = TypeVar("J", bound=Job)
+
+READER = "emotion_reader.json"
+HEAVIEST_FIRST = ("single", "lip", "emo")
+
+
+@dataclass(frozen=True)
+class Experimented:
+    """What was written, and the answer in one sentence."""
+
+    report: Path
+    answer: str
+
+
+def experiment(
+    plan: Path,
+    data: Path,
+    out: Path,
+    *,
+    unseen: Path | None = None,
+    workers: int = 2,
+    progress: Progress = Quiet(),
+) -> Experimented:
+    """Run the experiment of a YAML file on a corpus, seed after seed, and answer its question.
+
+    data, unseen: a corpus that `preprocess` knows, or a folder with records in tracks/ and audio/;
+    `unseen` is only tested on. out: receives sets/, decoders/, systems/ and the report (html, md,
+    json), which is written again after each seed. The same command goes on where it was stopped.
+    Raises EmotalkError for a plan or a corpus that cannot be used, and where a cell fails.
+    """
+    planned = read_plan(plan)
+    out.mkdir(parents=True, exist_ok=True)
+    sets = prepare(data, unseen, planned.data, out, workers=workers, progress=progress)
+    reader = _reader(sets, out)
+    configs = _configs(planned, out)
+    said = ""
+    for number, seed in enumerate(planned.seeds):
+        progress.note(f"Seed {seed}: {number + 1} of {len(planned.seeds)}.")
+        training = list(_training(planned, sets, configs, seed, out))
+        _run(train_cell, training, "training", workers, progress)
+        playing = list(_playing(planned, sets, reader, seed, out))
+        _run(play_cell, playing, "performing", workers, progress)
+        said = answer(planned, planned.seeds[: number + 1], sets, reader, out, progress)
+    return Experimented(out / FILES.page, said)
+
+
+def _run(
+    function: Callable[[J], None], cells: Sequence[J], stage: str, workers: int, progress: Progress
+) -> None:
+    """Do all cells that can be done; raise EmotalkError if one cannot."""
+    failures = run_jobs(function, cells, stage=stage, workers=workers, progress=progress)
+    if failures:
+        raise EmotalkError(
+            f"{failures[0].clip} failed: {failures[0].reason}",
+            "The same command goes on with what is left.",
+        )
+
+
+def _reader(sets: Sets, out: Path) -> Path:
+    """The emotion reader, trained on the training clips alone."""
+    from emotalk_cli.metrics.emotion_reading import save_reader, train_reader
+
+    paths = sorted((sets.folder(TRAIN) / TRACKS).glob(f"*{store.SUFFIX}"))
+    tracks = [store.read(path, FaceTrack) for path in paths]
+    reader = train_reader(tracks, f"{len(tracks)} training clips of this experiment")
+    return save_reader(reader, out / READER)
+
+
+def _configs(plan: Plan, out: Path) -> dict[str, Path]:
+    """Each decoder's training options as a YAML file that `emotalk train-*` takes."""
+    import yaml
+
+    from emotalk_cli.decoders.config import read_config
+
+    written = {}
+    for name in plan.decoders:
+        path = out / "configs" / f"{name}.yaml"
+        with store.atomic_path(path) as temporary:
+            temporary.write_text(yaml.safe_dump(plan.training_of(name)), encoding="utf-8")
+        read_config(path)  # a wrong key is told now, not after the first training
+        written[name] = path
+    return written
+
+
+def _training(
+    plan: Plan, sets: Sets, configs: dict[str, Path], seed: int, out: Path
+) -> Iterator[TrainCell]:
+    for group in HEAVIEST_FIRST:
+        for name, decoder in plan.decoders.items():
+            if decoder.group == group:
+                folder = _decoder(out, name, seed)
+                yield TrainCell(name, group, seed, sets.folder(TRAIN), folder, configs[name])
+
+
+def _playing(plan: Plan, sets: Sets, reader: Path, seed: int, out: Path) -> Iterator[PlayCell]:
+    tested = {name: sets.folder(name) for name in SETS if sets.has(name)}
+    for name, system in plan.systems.items():
+        if system.decoders or seed == plan.seeds[0]:
+            yield PlayCell(
+                system=name,
+                seed=seed,
+                decoders=tuple(_decoder(out, decoder, seed) for decoder in system.decoders),
+                draw=plan.draw_of(name),
+                shuffled=system.speech == "shuffled",
+                sets=tested,
+                reader=reader,
+                out=out / "systems" / name / f"seed{seed}",
+            )
+
+
+def _decoder(out: Path, name: str, seed: int) -> Path:
+    return out / "decoders" / name / f"seed{seed}"
