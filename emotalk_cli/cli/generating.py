@@ -75,6 +75,15 @@ def generate(
     ] = None,
     emo_decoder: Annotated[Path | None, typer.Option(help="Folder of train-emo.")] = None,
     renderer: Annotated[str, typer.Option(help="portrait or mesh.")] = "portrait",
+    watermark: Annotated[
+        bool, typer.Option("--watermark", help="Draw a small mark that says AI-generated.")
+    ] = False,
+    c2pa: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="<cert> <key>", help="Sign (Content Credentials): certificate and key, PEM."
+        ),
+    ] = None,
     workers: Workers = 1,
     cluster: Cluster = None,
     shard: Shard = None,
@@ -102,6 +111,8 @@ def generate(
         renderer=renderer,
         lip_decoder=lip_decoder,
         emo_decoder=emo_decoder,
+        watermark=watermark,
+        c2pa=c2pa,
     )
     if manifest is not None:
         if audio or face or motion_out or sheet:

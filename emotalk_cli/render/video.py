@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -62,13 +63,17 @@ class VideoWriter:
         frames: int | None = None,
         crf: int = CRF,
         made_by: MadeBy | None = None,
+        finish: Callable[[Path], None] | None = None,
     ) -> None:
-        """made_by: written into the file's metadata, for `read_made_by`."""
+        """made_by: written into the file's metadata, for `read_made_by`. finish: called with the
+        encoded file before it gets its name, to change it in place.
+        """
         if width_px % 2 or height_px % 2:
             raise ValueError(f"{width_px} x {height_px}: both sides must be even")
         if sound is not None and frames is None:
             raise ValueError("with sound the number of frames must be known")
         self._path = path
+        self._finish = finish
         self._shape = (height_px, width_px, 3)
         self._inputs = _input_options(width_px, height_px, fps, sound)
         self._outputs = _output_options(fps, sound is not None, frames, crf)
@@ -81,6 +86,7 @@ class VideoWriter:
     def __enter__(self) -> VideoWriter:
         with contextlib.ExitStack() as stack:
             temporary = stack.enter_context(atomic_path(self._path))
+            self._temporary = temporary
             self._log = stack.enter_context(tempfile.TemporaryFile())
             command = [
                 ffmpeg_binary(),
@@ -121,11 +127,20 @@ class VideoWriter:
         self._queue.put(None)
         self._thread.join()
         code = self._process.wait()
-        if kind is None and (code or self._broken.is_set()):
-            failure = self._failure()
-            self._stack.__exit__(type(failure), failure, None)
-            raise failure
+        if kind is None:
+            try:
+                self._complete(code)
+            except EmotalkError as failure:
+                self._stack.__exit__(type(failure), failure, None)
+                raise
         self._stack.__exit__(kind, error, trace)
+
+    def _complete(self, code: int) -> None:
+        """Let the encoded file pass, or say what went wrong."""
+        if code or self._broken.is_set():
+            raise self._failure()
+        if self._finish is not None:
+            self._finish(self._temporary)
 
     def _feed(self, pipe: IO[bytes]) -> None:
         """Move frames from the queue to the encoder, until None or its end."""

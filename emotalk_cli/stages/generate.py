@@ -131,6 +131,7 @@ def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, s
         ("emotion", options.emotion_file),
         ("pose", options.pose),
         ("style", options.style),
+        ("certificate", options.c2pa[0] if options.c2pa else None),
     ):
         if file is not None and file.is_file():
             hashes[role] = store.sha256_of(file)

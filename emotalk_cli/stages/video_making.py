@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli import parts
 from emotalk_cli.progress import Progress
-from emotalk_cli.schema import FaceTrack
+from emotalk_cli.schema import FaceTrack, MadeBy
 from emotalk_cli.stages.person_making import Person
 from emotalk_cli.stages.video_options import VideoOptions
 
@@ -35,6 +36,7 @@ def draw_video(
     from emotalk_cli.face3d.default_model import load_default_face_model
     from emotalk_cli.render.sheet import contact_sheet, write_png
     from emotalk_cli.render.video import VideoWriter
+    from emotalk_cli.render.watermark import Watermark
 
     longest = max(person.photo.shape[:2])
     size = min(options.size_px or DEFAULT_SIZE_PX, longest)
@@ -49,6 +51,7 @@ def draw_video(
         load_default_face_model(),
         size_px=size,
     )
+    mark = Watermark(drawn.width_px, drawn.height_px) if options.watermark else None
     total = len(track.expression)
     shown = set(np.linspace(0, total - 1, SHEET_FRAMES).round().astype(int)) if sheet else set()
     kept = []
@@ -61,9 +64,11 @@ def draw_video(
         sound=audio,
         frames=total,
         made_by=track.made_by,
+        finish=_signing(options, track.made_by),
     ) as writer:
         for k in range(total):
             frame = drawn.frame(track.expression[k], track.head_pose[k])
+            frame = mark.marked(frame) if mark else frame
             writer.write(frame)
             if k in shown:
                 kept.append(_thumbnail(frame))
@@ -79,3 +84,13 @@ def _thumbnail(frame: Picture) -> Picture:
     height = max(1, round(SHEET_WIDTH_PX * frame.shape[0] / frame.shape[1]))
     small = Image.fromarray(frame).resize((SHEET_WIDTH_PX, height), Image.Resampling.LANCZOS)
     return np.asarray(small)
+
+
+def _signing(options: VideoOptions, made_by: MadeBy) -> Callable[[Path], None] | None:
+    """What signs the finished file, where that is wanted."""
+    if options.c2pa is None:
+        return None
+    from emotalk_cli.render.content_credentials import ContentCredentials
+
+    credentials = ContentCredentials(*options.c2pa)
+    return lambda video: credentials.sign(video, made_by)

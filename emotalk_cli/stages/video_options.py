@@ -12,7 +12,7 @@ from emotalk_cli.schema import check_seed
 
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
-FILES = ("pose", "style", "lip_decoder", "emo_decoder")
+FILES = ("pose", "style", "lip_decoder", "emo_decoder", "c2pa")
 """Options that name files or folders of the user's."""
 
 
@@ -23,7 +23,8 @@ class VideoOptions:
     `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it;
     the next seven are explained at `decoders.direction.Direction`, where `pose` and `style` are
     read from FaceTrack files. `size_px` is the longer side of the video; without it the photo's
-    own, at most 1024.
+    own, at most 1024. `watermark` draws a visible mark; `c2pa` signs with a certificate and its
+    private key (PEM files).
     """
 
     emotion: str = "neutral"
@@ -39,8 +40,10 @@ class VideoOptions:
     fps: float = 25.0
     size_px: int | None = None
     renderer: str = "portrait"
+    watermark: bool = False
     lip_decoder: Path | None = None
     emo_decoder: Path | None = None
+    c2pa: tuple[Path, Path] | None = None
 
     def check(self) -> None:
         """Refuse what cannot work before any work is done: EmotalkError."""

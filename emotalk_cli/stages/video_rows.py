@@ -16,6 +16,8 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.video_options import FILES, VideoOptions
 
 OWN_COLUMNS = ("audio", "face", "name")
+NO_COLUMNS = ("c2pa",)
+"""Options that hold for all rows."""
 SHORT = {"size": "size_px"}
 """Columns that the command line spells shorter than `VideoOptions`."""
 MAX_ROWS = 1_000_000
@@ -79,7 +81,8 @@ def _column(name: str) -> str:
 
 
 def _known() -> list[str]:
-    return [*OWN_COLUMNS, *(field.name for field in dataclasses.fields(VideoOptions))]
+    options = [field.name for field in dataclasses.fields(VideoOptions)]
+    return [*OWN_COLUMNS, *(name for name in options if name not in NO_COLUMNS)]
 
 
 def _possible() -> str:

@@ -1,0 +1,110 @@
+"""Content Credentials (C2PA): a signature in the video that says that and how it was made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from emotalk_cli import __version__
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import MadeBy
+from emotalk_cli.store import as_json
+
+SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
+"""IPTC's digital source type of media that mixes a real photo with synthetic motion."""
+MADE_BY_LABEL = "org.emotalk.made-by"
+MAX_PEM_BYTES = 1 << 20
+INSTALL = 'Install it: pip install -e ".[c2pa]"'
+
+
+class ContentCredentials:
+    """Signs videos with the user's certificate chain and private key, both PEM files."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        """Read certificate and key; EmotalkError where they are missing or do not fit."""
+        try:
+            import c2pa
+        except ImportError as error:
+            raise EmotalkError("--c2pa needs the package c2pa-python.", INSTALL) from error
+        chain, secret = _pem(certificate), _pem(key)
+        algorithm = _algorithm(secret, key)
+        try:
+            info = c2pa.C2paSignerInfo(algorithm, chain.encode(), secret.encode(), None)
+            self._signer = c2pa.Signer.from_info(info)
+        except c2pa.C2paError as error:
+            raise EmotalkError(
+                f"{certificate} and {key} cannot sign: {error}.",
+                "C2PA wants a certificate chain (leaf first) and its private key, both PEM.",
+            ) from error
+
+    def sign(self, video: Path, made_by: MadeBy) -> None:
+        """Put the signed manifest into the mp4 `video`, in place."""
+        import c2pa
+
+        signed = video.with_name(f"{video.name}.signed.mp4")
+        try:
+            with (
+                c2pa.Builder.from_json(json.dumps(_manifest(made_by))) as builder,
+                video.open("rb") as source,
+                signed.open("w+b") as target,
+            ):
+                builder.sign(self._signer, "video/mp4", source, target)
+            signed.replace(video)
+        except c2pa.C2paError as error:
+            raise EmotalkError(
+                f"The video could not be signed: {error}.",
+                "Check the certificate: it needs the extended key usage emailProtection or "
+                "documentSigning, and must be valid today.",
+            ) from error
+        finally:
+            signed.unlink(missing_ok=True)
+
+
+def _manifest(made_by: MadeBy) -> dict[str, Any]:
+    """The claim: created by this program, synthetic, from these inputs (sha256, no paths)."""
+    agent = {"name": "emotalk", "version": __version__}
+    action = {"action": "c2pa.created", "softwareAgent": agent, "digitalSourceType": SYNTHETIC}
+    return {
+        "claim_generator_info": [agent],
+        "title": "Synthetic video",
+        "format": "video/mp4",
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [action]}},
+            {"label": MADE_BY_LABEL, "data": json.loads(as_json(made_by))},
+        ],
+    }
+
+
+def _pem(path: Path) -> str:
+    try:
+        if path.stat().st_size > MAX_PEM_BYTES:
+            raise EmotalkError(f"{path} is too large for a PEM file.", "Check --c2pa.")
+        text = path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise EmotalkError(f"{path} cannot be read as a PEM file: {error}.", "Check it.") from error
+    if "-----BEGIN" not in text:
+        raise EmotalkError(f"{path} is no PEM file.", "It begins with -----BEGIN.")
+    return text
+
+
+def _algorithm(pem: str, path: Path) -> str:
+    """The signing algorithm that fits the private key, as C2PA names it."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError) as error:
+        raise EmotalkError(
+            f"{path} holds no usable private key: {error}.", "Give an unencrypted PEM key."
+        ) from error
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        sizes = {256: "es256", 384: "es384", 521: "es512"}
+        if key.curve.key_size in sizes:
+            return sizes[key.curve.key_size]
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    if isinstance(key, rsa.RSAPrivateKey):
+        return "ps256"
+    raise EmotalkError(f"{path} is a key of a kind C2PA does not know.", "Use EC P-256 or Ed25519.")
