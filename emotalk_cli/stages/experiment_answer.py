@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import chain
+from operator import add
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +29,7 @@ from emotalk_cli.metrics.answer import (
 from emotalk_cli.metrics.answer_page import Findings, write_findings
 from emotalk_cli.metrics.base import LOWER
 from emotalk_cli.metrics.emotion_reading import confusion, load_reader
-from emotalk_cli.metrics.frechet import Moments
+from emotalk_cli.metrics.frechet import Moments, frechet_distance
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack, ScoreRow, Scores
@@ -73,7 +75,7 @@ def answer(
     contrasts: list[Contrast] = []
     for outcome in plan.outcomes:
         if outcome.set in tested:
-            more, apart = _outcome(plan, outcome, cells, tested[outcome.set], real)
+            more, apart = _outcome(plan, outcome, cells, sets, real)
             levels += more
             contrasts += apart
         progress.advance()
@@ -122,10 +124,11 @@ def _outcome(
     plan: Plan,
     outcome: Outcome,
     cells: dict[str, list[_Cell]],
-    records: Path,
+    sets: Sets,
     real: Sequence[ScoreRow],
 ) -> tuple[list[Level], list[Contrast]]:
     """All systems and all pairs on one outcome."""
+    records = sets.folder(outcome.set)
     paths = sorted((records / TRACKS).glob(f"*{store.SUFFIX}"))
     clips = [path.stem for path in paths]
     labels = [store.read_field(path, FaceTrack, "labels") for path in paths]
@@ -149,9 +152,10 @@ def _outcome(
         for name, table in tables.items()
     }
     levels = [level(n, about, values[n], by_seed[n], len(clips)) for n in tables]
-    own_values = [row.value for row in real if row.metric == label]
-    if own_values:
-        levels.append(level("reference", about, np.array([np.mean(own_values)]), (), len(clips)))
+    own = [row.value for row in real if row.metric == label]
+    floor = _floor(outcome, paths, sets) if outcome.metric in FRECHET else np.mean(own or [np.nan])
+    if np.isfinite(floor):
+        levels.append(level(REFERENCE_SYSTEM, about, np.array([floor]), (), len(clips)))
     contrasts = []
     for one, other in plan.compare:
         if one in tables and other in tables:
@@ -173,15 +177,8 @@ def _table(label: str, cells: Sequence[_Cell], clips: Sequence[str]) -> Table | 
 def _spreads(
     outcome: Outcome, cells: dict[str, list[_Cell]], paths: Sequence[Path]
 ) -> dict[str, Spread]:
-    from emotalk_cli.face3d.default_model import load_default_face_model
-
-    lips = set(load_default_face_model().lip_units)
-    mouth = FRECHET[outcome.metric]
-
     def moments(path: Path) -> Moments:
-        track = store.read(path, FaceTrack)
-        chosen = [(name in lips) == mouth for name in track.expression_names]
-        return Moments.of(_with_change(track.expression[:, chosen], track.fps))
+        return _moments(store.read(path, FaceTrack), outcome.metric)
 
     real = [moments(path) for path in paths]
     return {
@@ -194,6 +191,30 @@ def _spreads(
         )
         for name, own in cells.items()
     }
+
+
+def _floor(outcome: Outcome, paths: Sequence[Path], sets: Sets) -> float:
+    """Distance between test clips and those training clips that are emotional alike."""
+    tracks = [
+        store.read(path, FaceTrack)
+        for path in sorted((sets.folder(TRAIN) / TRACKS).glob(f"*{store.SUFFIX}"))
+    ]
+    neutral = outcome.set == "neutral"
+    alike = [t for t in tracks if (t.labels.emotion == "neutral") == neutral]
+    if not alike or outcome.set == "unseen":
+        return float("nan")
+    train = reduce(add, (_moments(track, outcome.metric) for track in alike))
+    test = reduce(add, (_moments(store.read(path, FaceTrack), outcome.metric) for path in paths))
+    return frechet_distance(train, test)
+
+
+def _moments(track: FaceTrack, metric: str) -> Moments:
+    """Moments of the units that a Fréchet outcome looks at, and of their change."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+
+    lips = set(load_default_face_model().lip_units)
+    chosen = [(name in lips) == FRECHET[metric] for name in track.expression_names]
+    return Moments.of(_with_change(track.expression[:, chosen], track.fps))
 
 
 def _with_change(values: NDArray[np.float32], fps: float) -> NDArray[np.float32]:

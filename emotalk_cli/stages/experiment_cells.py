@@ -23,18 +23,8 @@ if TYPE_CHECKING:
 
 STAGE = "experiment"
 SCORED = (
-    *(
-        "lip r",
-        "|lip lag|",
-        "lip amplitude",
-        "lip closures kept",
-        "lip closure F1",
-        "MOD",
-        "LVE",
-        "EVE",
-        "MVE",
-    ),
-    *("FDD", "|FDD|", "M-LMD", "jitter", "head range", "blink rate"),
+    *("lip r", "|lip lag|", "lip amplitude", "lip closures kept", "lip closure F1", "MOD"),
+    *("LVE", "EVE", "MVE", "FDD", "|FDD|", "M-LMD", "jitter", "head range", "blink rate"),
 )
 KEPT, READ = "lips kept under emotion", "emotion read"
 MEASURES = "measures.h5"
