@@ -26,8 +26,12 @@ LOWER_FACE_SHARE = 0.5
 EYE_PARTS = ("eye_left", "eye_right")
 UNDER_NOSE = 2
 """MediaPipe's point between nose and upper lip."""
+WIDTH_M = (0.09, 0.5)
+"""Widths of the skin's mesh, with or without shoulders, that human heads have."""
 INTER_OCULAR_M = (0.045, 0.085)
-"""Distances between the eyes' middles that a human adult has; others mean another unit."""
+"""Distances between the eyes' middles that human adults have."""
+MAX_TIE_ERROR_M = 0.004
+"""Mean distance of the default head's skin from a mesh that it was laid over, at most."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ def brought_home(face: ForeignFace) -> FaceModel:
 
     """
     every = np.concatenate([face.units, face.components])
+    _require_human_width(face)
     surface = Surface.of(face.vertices, face.triangles, face.skin, _eye_triangles(face), every)
     tie = tied(surface, face.anchors)
-    _require_human_size(face, tie)
+    _require_face(face, tie)
     turn = tie.rotation.astype(np.float32)
     vertices = (face.vertices - tie.translation.astype(np.float32)) @ turn
     signed, signed_names = signed_units(face.components[:MAX_COMPONENTS] @ turn)
@@ -128,13 +133,24 @@ def _with_groups(model: FaceModel, signed: tuple[str, ...]) -> FaceModel:
     return replace(model, unit_groups=split)
 
 
-def _require_human_size(face: ForeignFace, tie: Tie) -> None:
-    low, high = INTER_OCULAR_M
-    if not low <= tie.inter_ocular_m <= high:
+def _require_human_width(face: ForeignFace) -> None:
+    width = float(np.ptp(face.vertices[np.unique(face.triangles[face.skin])][:, 0]))
+    low, high = WIDTH_M
+    if not low <= width <= high:
         raise EmotalkError(
-            f"{face.name}: the eyes are {tie.inter_ocular_m * 1000:.3g} mm apart in this file, so "
-            "it is not in the unit or the axes of the original.",
+            f"{face.name}: the head in this file would be {width * 1000:.4g} mm wide, so it is not "
+            "in the original's unit.",
             "Use the model's file as its authors give it.",
+        )
+
+
+def _require_face(face: ForeignFace, tie: Tie) -> None:
+    low, high = INTER_OCULAR_M
+    if not low <= tie.inter_ocular_m <= high or tie.error_m > MAX_TIE_ERROR_M:
+        raise EmotalkError(
+            f"{face.name}: no face was found on this mesh. Laid over it, the default head has its "
+            f"eyes {1000 * tie.inter_ocular_m:.0f} mm apart and is {1000 * tie.error_m:.1f} mm off.",
+            "Use the model's file as its authors give it: upright, looking along +z.",
         )
 
 

@@ -32,7 +32,7 @@ Double = NDArray[np.float64]
 
 REVISION = 1
 """Counts the changes of the tie that change its results."""
-NEAR_M = 0.02
+NEAR_M = 0.012
 """Skin this near to a landmark is laid over the other mesh."""
 JAW_UNIT = "jawOpen"
 STORED = ("triangles", "barycentric", "rotation", "translation", "error_m")
@@ -121,6 +121,9 @@ def _made(
     points, normals = _landmarks(laid, template, anchors)
     jaw = template.jaw[:POINTS] if target.jaw.any() else None
     triangles, weights, _ = target.closest(points, normals, jaw)
+    if anchors:  # the file says where: whichever way the surface looks
+        told = np.array(sorted(anchors))
+        triangles[told], weights[told], _ = target.closest(points[told], np.zeros((len(told), 3)))
     if len(surface.eyes):
         irises = [*IRIS_RIGHT, *IRIS_LEFT]
         balls = Target(surface.vertices, surface.eyes)

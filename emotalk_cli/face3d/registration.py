@@ -22,7 +22,7 @@ from emotalk_cli.face3d.fitting_basis import vertex_normals
 Double = NDArray[np.float64]
 Int = NDArray[np.int32]
 
-CANDIDATES, FIRST_CANDIDATES = 32, 8
+CANDIDATES, FIRST_CANDIDATES = 24, 8
 """Triangles whose closest point is looked at, by their centres' distance; fewer at first."""
 NORMAL_M = 0.006
 """A surface that looks the opposite way counts as twice this further away."""

@@ -104,10 +104,11 @@ def _stand_ins() -> dict[tuple[str, str], Any]:
     class CompressedRows(Wrapped):
         pass
 
+    array_kind = object()  # named, never called: only `_reconstruct` makes arrays
     wrapped = (Chumpy, CompressedColumns, CompressedRows)
 
     def empty_array(kind: Any, shape: Any, dtype: Any) -> NDArray[Any]:
-        if kind is not np.ndarray or tuple(shape) != (0,):
+        if kind is not array_kind or tuple(shape) != (0,):
             raise _Refused("it builds an unusual kind of array")
         return np.ndarray((0,), np.int8)
 
@@ -130,7 +131,7 @@ def _stand_ins() -> dict[tuple[str, str], Any]:
 
     from_buffer: Callable[..., Any] = _from_buffer
     return {
-        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "ndarray"): array_kind,
         ("numpy", "dtype"): np.dtype,
         ("numpy.core.multiarray", "_reconstruct"): empty_array,
         ("numpy.core.multiarray", "scalar"): scalar,
