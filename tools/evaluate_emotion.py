@@ -1,0 +1,217 @@
+"""Whether emotions can be read: `python -m tools.evaluate_emotion PORTRAITS SPEECH`.
+
+Portraits whose own photo reads neutral speak with each emotion at full strength; a public
+classifier reads the frames. Prints what it reads, and how the units of each emotion agree with
+those of a real actor (`--actor`: FaceTracks of one person, labelled, neutral among them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from emotalk_cli import parts, store
+from emotalk_cli.decoders.direction import Direction
+from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
+from emotalk_cli.decoders.head_motion import MANNERS
+from emotalk_cli.decoders.motion import add_pose
+from emotalk_cli.decoders.prototypes import prototypes
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.face3d.camera import project
+from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.rest import resting_expression
+from emotalk_cli.progress import Quiet
+from emotalk_cli.render.sheet import contact_sheet, write_png
+from emotalk_cli.schema import FaceTrack, MadeBy
+from emotalk_cli.stages.motion_making import listen, load_decoders, make_motion
+from emotalk_cli.stages.person_making import Person, make_person
+
+Array = NDArray[np.float32]
+Picture = NDArray[np.uint8]
+
+FPS = 25.0
+EVERY = 5
+"""Every so many frames are read."""
+MADE_BY = MadeBy("evaluate_emotion", "1")
+SHOWN_PX = 240
+
+
+@dataclass(frozen=True)
+class Cast:
+    """One portrait that can be drawn: `box` (4,) is its resting face in the photo's pixels."""
+
+    name: str
+    person: Person
+    renderer: parts.Renderer
+    rest: Array
+
+
+def cast(path: Path, size_px: int) -> Cast:
+    """A portrait ready to be drawn; EmotalkError where it cannot be used."""
+    model, person = load_default_face_model(), make_person(path, MADE_BY, Quiet())
+    renderer: parts.Renderer = parts.make(
+        parts.RENDERERS, "portrait", person.photo, person.landmarks, person.still, model,
+        size_px=size_px,
+    )  # fmt: skip
+    rest = resting_expression(person.still.expression[0], person.still.shape, model)
+    return Cast(path.stem, person, renderer, rest)
+
+
+def face_points(who: Cast, head_pose: Array) -> Array:
+    """Where the resting face is in a drawn frame, whatever the mouth does: (478, 2) px."""
+    model, still = load_default_face_model(), who.person.still
+    points = model.landmarks(still.shape, np.zeros_like(still.expression[:1]))
+    scale = who.renderer.width_px / who.person.photo.shape[1]
+    return np.asarray(project(points, head_pose[None], still.camera)[0, :, :2] * scale, np.float32)
+
+
+def still_motion(who: Cast, emotion: str) -> tuple[Array, Array]:
+    """One frame: the prototype of an emotion on this face, the head as it carries it."""
+    model, manner = load_default_face_model(), MANNERS[emotion]
+    table = prototypes(model.expression_names)[EMOTIONS.index(emotion)]
+    delta = np.zeros((1, 6), np.float32)
+    delta[0, :3], delta[0, 5] = np.radians(manner.posture_deg), 1e-3 * manner.forward_mm
+    expression = np.clip(who.rest + table, 0, 1).astype(np.float32)
+    return expression[None], add_pose(who.person.still.head_pose[0], delta)
+
+
+def spoken_motion(who: Cast, speech: Path, emotion: str, emo_decoder: Path | None) -> FaceTrack:
+    """What `generate` would draw."""
+    features = listen(speech, None, MADE_BY, Quiet())
+    direction = Direction(emotion=parse_emotion(emotion), onset_s=0.0)
+    decoders = load_decoders(None, emo_decoder)
+    return make_motion(features, who.person.still, decoders, direction, FPS, MADE_BY)
+
+
+@dataclass
+class Tally:
+    """What was read: per emotion shown the mean probabilities of each video, and all frames."""
+
+    videos: dict[str, list[NDArray[np.float64]]]
+    frames: dict[str, list[NDArray[np.float64]]]
+
+    def add(self, emotion: str, read: list[NDArray[np.float64]]) -> None:
+        """One video's frames."""
+        self.videos[emotion].append(np.mean(read, axis=0))
+        self.frames[emotion] += read
+
+
+def actor_profiles(folder: Path) -> dict[str, Array]:
+    """Mean units (E,) of each emotion of one labelled person, less those of the neutral clips."""
+    by_emotion: dict[str, list[Array]] = {}
+    for path in sorted(folder.glob("*.h5")):
+        track = store.read(path, FaceTrack)
+        by_emotion.setdefault(track.labels.emotion, []).append(track.expression.mean(axis=0))
+    if "neutral" not in by_emotion:
+        raise EmotalkError(f"{folder} holds no neutral track.", "Add one of the same person.")
+    rest = np.mean(by_emotion.pop("neutral"), axis=0)
+    return {name: np.mean(rows, axis=0) - rest for name, rows in by_emotion.items()}
+
+
+def main(
+    portraits: Path,
+    speech: Path,
+    actor: Annotated[Path | None, typer.Option(help="FaceTracks of a real actor.")] = None,
+    emo_decoder: Annotated[Path | None, typer.Option(help="Another emotion decoder.")] = None,
+    stills: Annotated[bool, typer.Option(help="Prototypes alone: no decoder, no speech.")] = False,
+    sheet: Annotated[Path | None, typer.Option(help="PNG: one row a person.")] = None,
+    size: Annotated[int, typer.Option(help="Longer side of the frames, px.")] = 512,
+) -> None:
+    """Print accuracy, confusion and the agreement with the actor."""
+    from tools.face_reader import CLASSES, FaceReader
+
+    reader, console = FaceReader(), Console(width=120)
+    tally = Tally({name: [] for name in EMOTIONS}, {name: [] for name in EMOTIONS})
+    profiles: dict[str, list[Array]] = {name: [] for name in EMOTIONS}
+    shown: list[Picture] = []
+    for path in sorted(portraits.glob("*.jpg")):
+        try:
+            who = cast(path, size)
+        except EmotalkError:
+            continue
+        own = CLASSES[int(reader.read(who.person.photo, who.person.landmarks[:, :2]).argmax())]
+        console.print(f"{path.stem}: the photo reads {own}")
+        if own != "neutral":
+            continue
+        for emotion in EMOTIONS:
+            if stills:
+                expression, poses = still_motion(who, emotion)
+            else:
+                track = spoken_motion(who, speech, emotion, emo_decoder)
+                expression, poses = track.expression, track.head_pose
+            profiles[emotion].append(expression.mean(axis=0))
+            read = []
+            for k in range(0, len(expression), EVERY):
+                frame = who.renderer.frame(expression[k], poses[k])
+                read.append(reader.read(frame, face_points(who, poses[k])))
+                if k <= len(expression) // 2 < k + EVERY:
+                    shown.append(_thumbnail(frame, face_points(who, poses[k])))
+            tally.add(emotion, read)
+    _show(console, tally, CLASSES)
+    if actor is not None:
+        _show_actor(console, profiles, actor_profiles(actor))
+    if sheet is not None:
+        write_png(contact_sheet(shown, len(EMOTIONS)), sheet)
+
+
+def _thumbnail(frame: Picture, points: Array) -> Picture:
+    """The face of a frame, cut out."""
+    from PIL import Image
+
+    low, high = points.min(axis=0), points.max(axis=0)
+    (x, y), half = (low + high) / 2, 0.75 * float(high[1] - low[1])
+    box = (int(x - half * 0.8), int(y - half), int(x + half * 0.8), int(y + half))
+    cut = Image.fromarray(frame).crop(box)
+    return np.asarray(cut.resize((round(SHOWN_PX * 0.8), SHOWN_PX)))
+
+
+def _show(console: Console, tally: Tally, classes: tuple[str, ...]) -> None:
+    """Accuracy and confusion."""
+    table = Table(title="Emotion shown, and how many videos were read as what")
+    for heading in ("shown", "right", "of frames", *classes):
+        table.add_column(heading)
+    right, frames_right = [], []
+    for emotion, rows in tally.videos.items():
+        if not rows:
+            continue
+        counts = np.bincount(np.argmax(rows, axis=1), minlength=len(classes))
+        cells = ["-", "-"]
+        if emotion in classes:
+            place = classes.index(emotion)
+            right.append(counts[place] / len(rows))
+            read = np.argmax(tally.frames[emotion], axis=1)
+            frames_right.append(float(np.mean(read == place)))
+            cells = [f"{right[-1]:.2f}", f"{frames_right[-1]:.2f}"]
+        table.add_row(emotion, *cells, *(str(count) for count in counts))
+    console.print(table)
+    if right:
+        console.print(f"Accuracy on seven classes: {np.mean(right):.3f} of the videos, ", end="")
+        console.print(f"{np.mean(frames_right):.3f} of the frames")
+
+
+def _show_actor(
+    console: Console, profiles: Mapping[str, list[Array]], actor: Mapping[str, Array]
+) -> None:
+    """Correlation of mean units per emotion, blinks and gaze left out, and the largest of them."""
+    names = load_default_face_model().expression_names
+    kept = np.array([not name.startswith(("eyeBlink", "eyeLook")) for name in names])
+    rest = np.mean(profiles["neutral"], axis=0)
+    for emotion, real in actor.items():
+        made = np.mean(profiles[emotion], axis=0) - rest
+        r = float(np.corrcoef(made[kept], real[kept])[0, 1])
+        console.print(f"{emotion}: r {r:.2f} with the actor")
+        for label, row in (("made", made), ("actor", real)):
+            most = [n for n in np.argsort(-np.abs(row)) if kept[n]][:9]
+            console.print(f"  {label}: " + ", ".join(f"{names[n]} {row[n]:+.2f}" for n in most))
+
+
+if __name__ == "__main__":
+    typer.run(main)
