@@ -13,13 +13,13 @@ from torch import Tensor
 
 from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.spec import Spec, as_json, from_json
+from emotalk_cli.decoders.tensors import AGAIN, load_tensors, save_tensors
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.store import atomic_path
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
-_AGAIN = "Fetch or train the checkpoint again."
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def load_decoder(folder: Path) -> Decoder:
         wrong = sorted(set(expected.items()) ^ set(found.items()))[0][0]
         raise EmotalkError(
             f"{folder / WEIGHTS} does not fit its {CONFIG}: {wrong} differs.",
-            _AGAIN,
+            AGAIN,
         )
     if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
         raise EmotalkError(f"{folder / WEIGHTS} holds numbers that are not finite.", "Train again.")
@@ -84,30 +84,10 @@ def read_spec(folder: Path) -> tuple[Spec, dict[str, Any]]:
             "Give the folder that `emotalk train-lip` or `train-emo` wrote.",
         ) from error
     except (OSError, ValueError) as error:
-        raise EmotalkError(f"{path} cannot be read: {error}.", _AGAIN) from error
+        raise EmotalkError(f"{path} cannot be read: {error}.", AGAIN) from error
     if not isinstance(values, dict) or not isinstance(values.get("made_by"), dict):
-        raise EmotalkError(f"{path} is no decoder's config.", _AGAIN)
+        raise EmotalkError(f"{path} is no decoder's config.", AGAIN)
     return from_json(values.get("spec"), str(path)), values["made_by"]
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors as safetensors, whole or not at all."""
-    from safetensors.torch import save
-
-    data = save(dict(tensors))
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
-
-
-def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file; raises EmotalkError if it is missing or damaged."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise EmotalkError(f"{path} cannot be read: {error}.", _AGAIN) from error
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,51 +1,50 @@
-"""Closed lips on p, b and m by construction: where the encoder hears one, the lips meet."""
+"""Lips that touch by construction: one another on p, b and m, the upper teeth on f and v."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.decoders.motion import resample
 from emotalk_cli.decoders.mouth import Mouth
 
 Float = NDArray[np.float32]
 
-CLOSING_PHONES = ("p", "b", "m")
-UNSURE, SURE = 0.08, 0.3
-"""Posteriors of the three together: below the first nothing is done, from the second on all."""
-REACH_S = 0.07
-"""A recogniser marks a phone by a short peak that is up to so much early or late; within that
-reach the lips meet where they are nearest already."""
+UNSURE, SURE = 0.15, 0.4
+"""Posteriors of a touch: below the first nothing is done, from the second on all."""
+REACH_S = 0.05
+"""Within that reach of a peak the lips meet where they are nearest already."""
+SUSTAINED_ROWS = 3
+"""A touch lasts where the rows beside say so too; a spike alone marks a moment."""
 LATE_COST_M_S = 0.02
 """Half a millimetre of opening outweighs 25 ms of distance from the peak."""
 BESIDE = 0.3
 """How much the frames before and after close with it."""
+TEETH_GAP_M = 0.0002
+TEETH_UNITS = {"mouthRollLower": 0.45, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12}
+"""What the units do at least when the lower lip is at the teeth; together the gap is 0.9 mm."""
 LIFTERS = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 
 
-def closing_columns(speech_names: Sequence[str]) -> list[int]:
-    """Columns of the encoder's posteriors that mean closed lips; none for other encoders."""
-    return [i for i, name in enumerate(speech_names) if name in CLOSING_PHONES]
+def touch_strength(posterior: Float, rate_hz: float, first: int, fps: float, gap_m: Float) -> Float:
+    """How much the lips must touch (T,) in 0..1 at the frames `first`, `first` + 1, ...
 
-
-def closing_strength(
-    posterior: Float, rate_hz: float, first: int, fps: float, gap_m: Float
-) -> Float:
-    """How much the lips must close (T,) in 0..1 at the frames `first`, `first` + 1, ...
-
-    `posterior` (N,) of p, b or m at `rate_hz`; `gap_m` (T,) the lips' gap as it is. A peak between
-    two frames belongs to the earlier.
+    `posterior` (N,) of the sounds that need it at `rate_hz`; `gap_m` (T,) the lips' gap as it is.
+    They touch as long as the sound is heard, and in one frame at least for each that is. A peak
+    between two frames belongs to the earlier.
     """
+    from scipy.ndimage import minimum_filter1d
+
     times_s = (first + np.arange(len(gap_m))) / fps
-    strength = np.zeros(len(gap_m), np.float32)
+    sustained = minimum_filter1d(posterior, SUSTAINED_ROWS, mode="nearest")
+    strength = _certainty(resample(sustained, times_s * rate_hz))
     for row in _peaks(posterior):
         peak_s = row / rate_hz
         if not times_s[0] <= peak_s < times_s[-1] + 1 / fps:
             continue
         distance = np.abs(times_s - peak_s)
         cost = np.where(distance <= REACH_S, gap_m + LATE_COST_M_S * distance, np.inf)
-        frame, certain = int(np.argmin(cost)), _certainty(float(posterior[row]))
+        frame, certain = int(np.argmin(cost)), float(_certainty(posterior[row : row + 1])[0])
         strength[frame] = max(strength[frame], certain)
         for beside in (frame - 1, frame + 1):
             if 0 <= beside < len(strength):
@@ -60,7 +59,27 @@ def close_lips(articulation: Float, strength: Float, mouth: Mouth) -> Float:
     shuts the lips over whatever the jaw does, or by the jaw where a model has no such unit.
     """
     result = np.clip(articulation, 0.0, 1.0).astype(np.float32)
-    wanted = np.maximum(mouth.gap(result) - mouth.rest_m, 0.0) * (1 - strength) + mouth.rest_m
+    return _narrowed(result, strength, 0.0, mouth)
+
+
+def to_teeth(articulation: Float, strength: Float, mouth: Mouth) -> Float:
+    """Articulation (T, L) with the lower lip brought under the upper teeth by `strength` (T,).
+
+    The lips come as near as TEETH_GAP_M, the lower one rolls in, and the upper one lifts off it.
+    """
+    result = np.clip(articulation, 0.0, 1.0).astype(np.float32)
+    result = _narrowed(result, strength, TEETH_GAP_M, mouth)
+    for name, least in TEETH_UNITS.items():
+        if name in mouth.units:
+            unit = mouth.units.index(name)
+            result[:, unit] = np.maximum(result[:, unit], strength * least)
+    return result
+
+
+def _narrowed(result: Float, strength: Float, least_m: float, mouth: Mouth) -> Float:
+    """Mouth (T, L) in place, its gap above rest + `least_m` shrunk to (1 - strength) of itself."""
+    floor = mouth.rest_m + least_m
+    wanted = np.maximum(mouth.gap(result) - floor, 0.0) * (1 - strength) + floor
     for name in LIFTERS:
         if name in mouth.units:
             result[:, mouth.units.index(name)] *= 1 - strength
@@ -80,7 +99,7 @@ def _peaks(posterior: Float) -> NDArray[np.int64]:
     return np.nonzero(higher & (posterior > UNSURE))[0]
 
 
-def _certainty(posterior: float) -> float:
+def _certainty(posterior: Float) -> Float:
     """0 up to UNSURE, 1 from SURE on, smooth between."""
-    part = min(max((posterior - UNSURE) / (SURE - UNSURE), 0.0), 1.0)
-    return part**2 * (3 - 2 * part)
+    part = np.clip((posterior - UNSURE) / (SURE - UNSURE), 0.0, 1.0)
+    return np.asarray(part**2 * (3 - 2 * part), np.float32)

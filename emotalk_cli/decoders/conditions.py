@@ -12,7 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.closures import closing_columns
+from emotalk_cli.decoders.articulators import (
+    ARTICULATIONS,
+    HIDDEN_PREFIX,
+    SPEECH,
+    articulations,
+    log_posteriors,
+)
 from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
 from emotalk_cli.decoders.motion import resample
 from emotalk_cli.decoders.silence import speaking
@@ -21,10 +27,7 @@ from emotalk_cli.schema import AudioFeatures
 Float = NDArray[np.float32]
 
 POSTERIOR_ENCODERS = ("hama", "hama-hidden")
-HIDDEN_PREFIX = "hidden_"
-"""Encoders whose columns are probabilities, but for those of this name; decoders hear their
-logarithm."""
-POSTERIOR_FLOOR = 1e-3
+"""Encoders whose columns are probabilities, but for those of the hidden layer."""
 MEL_BANDS = 8
 LOUD_QUANTILE = 0.95
 SPEECH_BELOW_LOUD_DB = 30.0
@@ -43,13 +46,13 @@ class Heard:
     """One recording as the decoders hear it: rows at `rate_hz`.
 
     `speech` (N, C): the encoder's features, then mel bands and loudness; `prosody` (N, 5);
-    `closing` (N,): posterior of a sound that closes the lips, 0 where the encoder cannot say;
-    `speaking` (N,): share of its motion that the mouth has, little in silence.
+    `lips` (N, 4): what the sound asks of them, `articulators.ARTICULATIONS`, nothing where the
+    encoder cannot say; `speaking` (N,): share of its motion that the mouth has, little in silence.
     """
 
     speech: Float
     prosody: Float
-    closing: Float
+    lips: Float
     speaking: Float
     rate_hz: float
     encoder: str
@@ -76,11 +79,11 @@ def kinds_of(names: Sequence[str]) -> NDArray[np.int64]:
 def hear(features: AudioFeatures) -> Heard:
     """Audio features -> what the decoders hear, normalised by the recording's own levels."""
     speech = features.speech
-    closing = np.zeros(len(speech), np.float32)
+    lips = np.zeros((len(speech), len(ARTICULATIONS)), np.float32)
+    lips[:, SPEECH] = 1
     if features.encoder.partition(":")[0] in POSTERIOR_ENCODERS:
-        closing = speech[:, closing_columns(features.speech_names)].sum(axis=1)
-        is_phone = [not name.startswith(HIDDEN_PREFIX) for name in features.speech_names]
-        speech = np.where(is_phone, np.log(np.maximum(speech, 0) + POSTERIOR_FLOOR), speech)
+        speech = log_posteriors(speech, features.speech_names)
+        lips = articulations(speech, features.speech_names)
     loud_db = float(np.quantile(features.energy_db, LOUD_QUANTILE))
     loudness = np.clip((features.energy_db - loud_db) / LOUDNESS_SCALE_DB, -3.0, 0.5)
     active = features.energy_db > loud_db - SPEECH_BELOW_LOUD_DB
@@ -88,8 +91,8 @@ def hear(features: AudioFeatures) -> Heard:
     return Heard(
         speech=np.concatenate([speech, bands, loudness[:, None]], axis=1).astype(np.float32),
         prosody=_prosody(features, loudness, active),
-        closing=closing,
-        speaking=speaking(features.energy_db, loud_db, features.rate_hz),
+        lips=lips,
+        speaking=speaking(features.energy_db, loud_db, features.rate_hz, lips[:, SPEECH]),
         rate_hz=features.rate_hz,
         encoder=features.encoder,
     )

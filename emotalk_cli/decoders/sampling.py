@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotalk_cli.decoders import diffusion, groups
+from emotalk_cli.decoders.articulators import CLOSED, ROUNDED, TEETH
 from emotalk_cli.decoders.checkpoint import Decoder
-from emotalk_cli.decoders.closures import close_lips, closing_strength
+from emotalk_cli.decoders.closures import close_lips, to_teeth, touch_strength
 from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.expectation import natural
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.rounding import round_lips, rounding_strength
 from emotalk_cli.decoders.silence import at_rest
 from emotalk_cli.decoders.spec import check_pair
 from emotalk_cli.decoders.windows import told_speech
@@ -43,8 +45,9 @@ class Draw:
     """How motion is drawn; None takes what the checkpoint recommends.
 
     `temperature` scales the noise that sampling starts from: 0 is the most likely motion, 1 as
-    varied as the data. `close_lips`: shut them wherever a p, b or m is heard, whatever the
-    decoder says. `rest_in_silence`: hardly move them where nothing is said.
+    varied as the data. `close_lips`: whatever the decoder says, shut them wherever a p, b or m is
+    heard, bring them to the teeth on f and v, purse them on w and oo. `rest_in_silence`: hardly
+    move them where nothing is said.
     """
 
     seed: int = 0
@@ -148,9 +151,14 @@ def _settled(units: Float, told: _Told, first: int, mouth: Mouth, draw: Draw) ->
     if draw.rest_in_silence:
         units = at_rest(units, heard.speaking, heard.rate_hz, times)
     if draw.close_lips:
+        lips, rate_hz = heard.lips, heard.rate_hz
+        rounded = rounding_strength(lips[:, ROUNDED], rate_hz, first, len(units), told.fps)
+        units = round_lips(units, rounded, mouth)
         gap = mouth.gap(units)
-        strength = closing_strength(heard.closing, heard.rate_hz, first, told.fps, gap)
-        units = close_lips(units, strength, mouth)
+        teeth = touch_strength(lips[:, TEETH], rate_hz, first, told.fps, gap)
+        closed = touch_strength(lips[:, CLOSED], rate_hz, first, told.fps, gap)
+        units = to_teeth(units, teeth, mouth)
+        units = close_lips(units, closed, mouth)
     return units
 
 

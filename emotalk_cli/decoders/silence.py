@@ -1,4 +1,4 @@
-"""Lips that rest in silence: what a speaker's mouth does while nothing is said is nobody else's."""
+"""Lips that rest while nothing is said: in silence, and under music and noise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ Float = NDArray[np.float32]
 
 SILENT_BELOW_LOUD_DB = 25.0
 """So far below the recording's loud rows nothing is said; a noisy one never falls so low."""
+NO_SPEECH, SURE_SPEECH = 0.2, 0.5
+"""Probability of speech up to which the mouth rests, and from which on it moves in full."""
+WORD_S = 0.5
 BEFORE_S = 0.24
 AFTER_S = 0.2
 """Lips part so long before the first sound, and close so long after the last."""
@@ -21,11 +24,16 @@ BEGIN_S = 0.24
 """A recording that begins with silence begins with closed lips, which are free so much later."""
 
 
-def speaking(energy_db: Float, loud_db: float, rate_hz: float) -> Float:
-    """Level (N,) in dB -> share of its motion that the mouth has (N,) in 0..1."""
+def speaking(energy_db: Float, loud_db: float, rate_hz: float, speech: Float) -> Float:
+    """Level (N,) in dB, probability of speech (N,) -> share of its motion that the mouth has (N,).
+
+    A word stands out of the probability for its whole length if half a vowel of it does.
+    """
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
+    near_speech = maximum_filter1d(speech, max(1, round(WORD_S * rate_hz)), mode="nearest")
     sounds = (energy_db > loud_db - SILENT_BELOW_LOUD_DB).astype(np.float32)
+    sounds *= np.clip((near_speech - NO_SPEECH) / (SURE_SPEECH - NO_SPEECH), 0, 1)
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
     size = before + after + 1
     # Row n looks from `after` rows back to `before` rows ahead.

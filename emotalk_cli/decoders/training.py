@@ -22,18 +22,13 @@ import torch
 from torch import Tensor
 
 from emotalk_cli.decoders import diffusion
-from emotalk_cli.decoders.checkpoint import (
-    CARD,
-    CONFIG,
-    load_tensors,
-    save_decoder,
-    save_tensors,
-)
+from emotalk_cli.decoders.checkpoint import CARD, CONFIG, save_decoder
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.journal import Journal, best_validation
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.spec import Spec
+from emotalk_cli.decoders.tensors import load_tensors, save_tensors
 from emotalk_cli.decoders.validation import validate
 from emotalk_cli.decoders.windows import Batch, Windows, mix, moved
 from emotalk_cli.errors import EmotalkError

@@ -11,6 +11,7 @@ import emotalk_cli
 from emotalk_cli import parts
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
+from emotalk_cli.decoders.articulators import CLOSED
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
 from emotalk_cli.decoders.conditions import hear
 from emotalk_cli.decoders.sampling import Draw, sample_motion
@@ -69,7 +70,7 @@ def test_lips_open_with_speech_and_rest_in_silence(lips: Decoder, speech: AudioF
 
 def test_lips_meet_on_what_closes_them(lips: Decoder, speech: AudioFeatures) -> None:
     gap, heard = gap_mm(lips, speech, 0), hear(speech)
-    rows = np.nonzero(heard.closing > 0.5)[0]
+    rows = np.nonzero(heard.lips[:, CLOSED] > 0.6)[0]
     assert len(rows) > 0
     at = np.clip(np.round(rows / heard.rate_hz * lips.spec.fps), 2, len(gap) - 3).astype(int)
     nearest = np.min([gap[at + shift] for shift in range(-2, 3)], axis=0)

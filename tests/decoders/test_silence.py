@@ -10,7 +10,7 @@ RATE_HZ = 50.0
 def test_rest_surrounds_speech() -> None:
     energy = np.full(200, -70, np.float32)
     energy[80:120] = -20
-    share = speaking(energy, -20.0, RATE_HZ)
+    share = speaking(energy, -20.0, RATE_HZ, np.ones_like(energy))
     assert np.allclose(share[80:120], 1)
     assert share[0] == 0 and np.all(share[:11] < IDLE)
     assert np.allclose(share[12:60], IDLE) and np.allclose(share[140:], IDLE)
@@ -22,7 +22,15 @@ def test_rest_surrounds_speech() -> None:
 
 def test_noise_frees_the_mouth() -> None:
     energy = np.random.default_rng(0).uniform(-35, -20, 100).astype(np.float32)
-    assert np.allclose(speaking(energy, -20.0, RATE_HZ), 1)
+    assert np.allclose(speaking(energy, -20.0, RATE_HZ, np.ones_like(energy)), 1)
+
+
+def test_music_moves_no_lips() -> None:
+    energy, speech = np.full(200, -20, np.float32), np.full(200, 0.02, np.float32)
+    speech[100:110] = 0.9
+    share = speaking(energy, -20.0, RATE_HZ, speech)
+    assert np.all(share[:60] <= IDLE) and np.allclose(share[150:], IDLE)
+    assert np.allclose(share[100:110], 1)
 
 
 def test_share_scales_the_motion() -> None:
