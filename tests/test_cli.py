@@ -16,6 +16,8 @@ COMMANDS = (
     "train-single",
     "generate",
     "score",
+    "experiment",
+    "export",
     "inspect",
     "doctor",
 )

@@ -19,7 +19,10 @@ def generate(
     audio: Annotated[
         Path | None, typer.Option(help="Speech: wav, mp3, m4a, flac, a video, ... or - for stdin.")
     ] = None,
-    face: Annotated[Path | None, typer.Option(help="Portrait: jpg, png, webp, ...")] = None,
+    face: Annotated[
+        Path | None,
+        typer.Option(help="Portrait: jpg, png, webp, ...; of a video its best frame."),
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(help="CSV with a video a row: audio, face and any option as columns."),
@@ -57,11 +60,16 @@ def generate(
     style: Annotated[
         Path | None, typer.Option(help="Track whose manner to take: amplitude, tempo.")
     ] = None,
+    motion: Annotated[
+        Path | None,
+        typer.Option(help="Draw this motion instead: a track (.h5) or a Live Link Face CSV."),
+    ] = None,
     seed: Seed = 0,
     size: Annotated[
         int | None,
         typer.Option(help=r"Longer side in px, at most the photo's \[default: up to 1024]"),
     ] = None,
+    crop: Annotated[str, typer.Option(help="full, head or face.")] = "full",
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
     motion_out: Annotated[
         Path | None, typer.Option(help="Also write the motion, a FaceTrack (.h5).")
@@ -74,7 +82,7 @@ def generate(
         Path | None, typer.Option(help="Folder of train-lip or train-single.")
     ] = None,
     emo_decoder: Annotated[Path | None, typer.Option(help="Folder of train-emo.")] = None,
-    renderer: Annotated[str, typer.Option(help="portrait or mesh.")] = "portrait",
+    renderer: Annotated[str, typer.Option(help="portrait, mesh or pytorch3d.")] = "portrait",
     watermark: Annotated[
         bool, typer.Option("--watermark", help="Draw a small mark that says AI-generated.")
     ] = False,
@@ -105,9 +113,11 @@ def generate(
         gaze=gaze,
         pose=pose,
         style=style,
+        motion=motion,
         seed=seed,
         fps=fps,
         size_px=size,
+        crop=crop,
         renderer=renderer,
         lip_decoder=lip_decoder,
         emo_decoder=emo_decoder,
@@ -120,7 +130,7 @@ def generate(
         runs = Runs(workers, cluster, shard, overwrite)
         _make_many(manifest, output or Path("videos"), options, keep_motion, runs)
         return
-    if audio is None or face is None:
+    if face is None or (audio is None and motion is None):
         raise typer.BadParameter("give --audio and --face, or --manifest")
     _make_one(audio, face, output, options, motion_out, sheet, overwrite=overwrite)
 
@@ -152,7 +162,7 @@ def _make_many(
 
 
 def _make_one(
-    audio: Path,
+    audio: Path | None,
     face: Path,
     output: Path | None,
     options: VideoOptions,

@@ -1,4 +1,4 @@
-"""Subcommands that look and tell: inspect and doctor."""
+"""Subcommands that look and tell: inspect, doctor and export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from emotalk_cli.cli import terminal
-from emotalk_cli.cli.options import EXIT_PROBLEM
+from emotalk_cli.cli.options import EXIT_PROBLEM, Overwrite
 
 
 def inspect(
@@ -33,3 +33,21 @@ def doctor() -> None:
     terminal.say("All that is needed works." if found.healthy else "Something needed is broken.")
     if not found.healthy:
         raise typer.Exit(EXIT_PROBLEM)
+
+
+def export(
+    track: Annotated[Path, typer.Argument(help="A FaceTrack, such as --motion-out of generate.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="NAME.csv (Live Link Face) or NAME.glb (glTF).")
+    ],
+    timecode: Annotated[
+        str, typer.Option(help="Time code of the first frame, HH:MM:SS:FF, for the CSV.")
+    ] = "00:00:00:00",
+    overwrite: Overwrite = False,
+) -> None:
+    """A track -> a file for animators: ARKit units as Live Link Face CSV, or animated glTF."""
+    from emotalk_cli.stages.export_motion import export_motion
+
+    done = export_motion(track, output, timecode=timecode, overwrite=overwrite)
+    terminal.say(f"Wrote {done.path}: {done.format}, {done.frames} frames at {done.fps:g}/s.")
+    terminal.tell(done)

@@ -66,6 +66,8 @@ def _add_commands() -> None:
         "act": corpora.act,
         "generate": generating.generate,
         "score": scoring.score,
+        "experiment": scoring.experiment,
+        "export": looking.export,
         "inspect": looking.inspect,
         "doctor": looking.doctor,
     }

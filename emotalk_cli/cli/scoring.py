@@ -1,4 +1,4 @@
-"""Subcommands that judge: score."""
+"""Subcommands that judge: score and experiment."""
 
 from __future__ import annotations
 
@@ -48,3 +48,26 @@ def score(
     terminal.say(f"{done.clips} clips scored. Report: {done.report}")
     terminal.tell(done)
     fail_if_any(done.failures, output)
+
+
+def experiment(
+    plan: Annotated[
+        Path, typer.Argument(help="YAML, as in data_manifests/experiments.")
+    ],
+    data: Annotated[
+        Path, typer.Option(help="A corpus, or a folder with ready records in tracks/ and audio/.")
+    ],
+    unseen: Annotated[
+        Path | None, typer.Option(help="Another corpus, or records, that is only tested on.")
+    ] = None,
+    output: Output = Path("experiment"),
+    workers: Workers = 2,
+) -> None:
+    """Train, perform and score what a plan compares -> one report with the answer."""
+    from emotalk_cli.stages.experiment import experiment as run
+
+    with terminal.bars() as progress:
+        done = run(plan, data, output, unseen=unseen, workers=workers, progress=progress)
+    terminal.say(done.answer)
+    terminal.say(f"Report: {done.report}")
+    terminal.tell(done)

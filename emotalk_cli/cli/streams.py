@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
-def as_files(audio: Path, output: Path | None) -> Iterator[tuple[Path, Path | None]]:
+def as_files(audio: Path | None, output: Path | None) -> Iterator[tuple[Path | None, Path | None]]:
     """The recording and the video as files: those named, or temporary ones that stand for `-`.
 
     What was written in place of `-` goes to standard output when the block has ended well.

@@ -116,7 +116,7 @@ def weights_of(
 def direct(
     motion: Motion,
     direction: Direction,
-    features: AudioFeatures,
+    features: AudioFeatures | None,
     *,
     fps: float,
     seed: int,
@@ -126,7 +126,8 @@ def direct(
     """Decoded motion, expression (T, E) of `units` and head (T, 6), as the direction asks.
 
     `mouth`: that of the person, so that stronger lips still close; the same `seed` gives the
-    same motion. Emotion is not dealt with here (see `weights_of`).
+    same motion; a `blink_rate` needs the `features` of the speech. Emotion is not dealt with here
+    (see `weights_of`).
     """
     rng = np.random.default_rng((seed, 7))
     times = np.arange(len(motion.expression)) / fps
@@ -136,7 +137,7 @@ def direct(
     motion = _strengthened(motion, direction, units, mouth)
     motion = _turned(motion, direction, fps)
     motion = _looking(motion, before, direction, times, units, rng)
-    if direction.blink_rate is not None:
+    if direction.blink_rate is not None and features is not None:
         expression = blink_at_rate(
             motion.expression.astype(np.float64),
             units,

@@ -6,21 +6,32 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from emotalk_cli import __version__, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import MadeBy
+from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
+from emotalk_cli.stages.import_motion import read_motion
 from emotalk_cli.stages.motion_making import (
     WEIGHTS,
+    Decoders,
     direction_of,
     listen,
     load_decoders,
-    make_motion,
+    on_face,
+    perform,
 )
 from emotalk_cli.stages.person_making import make_person
 from emotalk_cli.stages.video_making import draw_video
 from emotalk_cli.stages.video_options import VideoOptions
+
+if TYPE_CHECKING:
+    from emotalk_cli.decoders.direction import Direction
+    from emotalk_cli.decoders.motion import Motion
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
@@ -48,7 +59,7 @@ class Generated:
 
 
 def generate(
-    audio: Path,
+    audio: Path | None,
     face: Path,
     out: Path,
     options: VideoOptions = VideoOptions(),
@@ -60,6 +71,9 @@ def generate(
 ) -> Generated:
     """Make the talking video `out` (mp4) of the face in `face` saying what `audio` says.
 
+    `face` is a photo, or a video whose best frame is taken. Without `audio` the video is silent
+    and moves as the file `options.motion` says.
+
     The motion is written to `motion_out` (a FaceTrack) and a sheet of frames to `sheet` (PNG),
     where given. What is there already, made from the same inputs with the same options, is kept.
     Raises EmotalkError, and leaves nothing half-written, where any input cannot be used, and
@@ -69,6 +83,7 @@ def generate(
     progress = progress or Quiet()
     _check_paths(audio, face, out, motion_out, sheet)
     options.check()
+    _check_sources(audio, options)
     direction = direction_of(options)
     made_by = MadeBy(
         "generate",
@@ -83,11 +98,12 @@ def generate(
         store.require_writable(path)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
-        heard = pool.submit(listen, audio, options.lip_decoder, made_by, progress)
-        seen = pool.submit(make_person, face, made_by, progress)
-        loaded = pool.submit(load_decoders, options.lip_decoder, options.emo_decoder)
+        heard = pool.submit(_hear, audio, options, made_by, progress)
+        seen = pool.submit(make_person, face, options, made_by, progress)
+        loaded = pool.submit(_load, options)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
-    track = make_motion(features, person.still, decoders, direction, options.fps, made_by)
+    motion, weights = _motion(features, person.still, decoders, direction, options)
+    track = on_face(motion, weights, features, person.still, direction, options.fps, made_by)
     width, height = draw_video(track, person, options, audio, out, sheet, progress)
     if motion_out is not None:
         store.write(track, motion_out)
@@ -103,21 +119,66 @@ def generate(
     )
 
 
-def _check_paths(audio: Path, face: Path, out: Path, *others: Path | None) -> None:
+def _check_sources(audio: Path | None, options: VideoOptions) -> None:
+    """Refuse what cannot work together."""
+    if audio is None and options.motion is None:
+        raise EmotalkError("There is no recording.", "Give --audio, or a --motion to draw.")
+    if options.motion is not None and options.emotion != VideoOptions.emotion:
+        raise EmotalkError(
+            "A given motion has its emotion already.", "Leave out --emotion, or --motion."
+        )
+    if options.blink_rate is not None and audio is None:
+        raise EmotalkError("Blinks follow the speech.", "Give --audio with --blink-rate.")
+
+
+def _hear(
+    audio: Path | None, options: VideoOptions, made_by: MadeBy, progress: Progress
+) -> AudioFeatures | None:
+    """The speech, where the motion needs it."""
+    if audio is None or (options.motion is not None and options.blink_rate is None):
+        return None
+    return listen(audio, options.lip_decoder, made_by, progress)
+
+
+def _load(options: VideoOptions) -> Decoders | None:
+    if options.motion is not None:
+        return None
+    return load_decoders(options.lip_decoder, options.emo_decoder)
+
+
+def _motion(
+    features: AudioFeatures | None,
+    still: FaceTrack,
+    decoders: Decoders | None,
+    direction: Direction,
+    options: VideoOptions,
+) -> tuple[Motion, NDArray[np.float32] | None]:
+    """Motion and emotion weights: those of the file `options.motion`, or decoded from speech."""
+    if decoders is None or features is None:
+        assert options.motion is not None
+        return read_motion(options.motion, options.fps), None
+    return perform(features, still, decoders, direction, options.fps, options.seed)
+
+
+def _check_paths(audio: Path | None, face: Path, out: Path, *others: Path | None) -> None:
     """Refuse outputs that would replace an input or one another."""
     if out.suffix.lower() != ".mp4":
         raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
-    taken = {audio.resolve(): "the recording itself", face.resolve(): "the photo itself"}
+    taken = {face.resolve(): "the photo itself"}
+    if audio is not None:
+        taken[audio.resolve()] = "the recording itself"
     for path in filter(None, (out, *others)):
         if path.resolve() in taken:
             raise EmotalkError(f"{path} is {taken[path.resolve()]}.", "Give it another name.")
         taken[path.resolve()] = "given as an output twice"
 
 
-def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, str]:
+def _input_hashes(audio: Path | None, face: Path, options: VideoOptions) -> dict[str, str]:
     """sha256 of every input; the keys are roles, never paths."""
     hashes = {}
     for role, path in (("audio", audio), ("face", face)):
+        if path is None:
+            continue
         if path.is_dir():
             raise EmotalkError(f"{path} is a folder.", f"Give one file with --{role}.")
         if not path.is_file():
@@ -131,6 +192,7 @@ def _input_hashes(audio: Path, face: Path, options: VideoOptions) -> dict[str, s
         ("emotion", options.emotion_file),
         ("pose", options.pose),
         ("style", options.style),
+        ("motion", options.motion),
         ("certificate", options.c2pa[0] if options.c2pa else None),
     ):
         if file is not None and file.is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotalk_cli import parts, store
 from emotalk_cli.errors import EmotalkError
@@ -18,6 +19,7 @@ from emotalk_cli.stages.video_options import VideoOptions
 if TYPE_CHECKING:
     from emotalk_cli.decoders.checkpoint import Decoder
     from emotalk_cli.decoders.direction import Direction
+    from emotalk_cli.decoders.motion import Motion
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 """The default checkpoints, `lip` and `emo`."""
@@ -91,26 +93,22 @@ def direction_of(options: VideoOptions) -> Direction:
     )
 
 
-def make_motion(
+def perform(
     features: AudioFeatures,
     still: FaceTrack,
     decoders: Decoders,
     direction: Direction,
     fps: float,
-    made_by: MadeBy,
-) -> FaceTrack:
-    """The motion of the person of `still`: what the decoders say, added to how this face rests."""
-    from emotalk_cli.decoders.direction import direct, weights_of
-    from emotalk_cli.decoders.motion import add_pose
+    seed: int,
+) -> tuple[Motion, NDArray[np.float32]]:
+    """What the decoders make of speech and direction: motion, and the emotion weights (T, 8)."""
+    from emotalk_cli.decoders.direction import weights_of
     from emotalk_cli.decoders.mouth import mouth_of
     from emotalk_cli.decoders.sampling import Draw, sample_motion
     from emotalk_cli.face3d.default_model import load_default_face_model
-    from emotalk_cli.face3d.rest import resting_expression
 
-    model = load_default_face_model()
     frames = max(1, round(features.duration_s * fps))
     weights = weights_of(direction, features, np.arange(frames) / fps)
-    seed, mouth = made_by.seed or 0, mouth_of(model, still.shape)
     motion = sample_motion(
         *decoders,
         features,
@@ -118,11 +116,39 @@ def make_motion(
         frames=frames,
         fps=fps,
         draw=Draw(seed=seed),
-        mouth=mouth,
+        mouth=mouth_of(load_default_face_model(), still.shape),
     )
-    units = model.expression_names
-    motion = direct(motion, direction, features, fps=fps, seed=seed, units=units, mouth=mouth)
+    return motion, weights
+
+
+def on_face(
+    motion: Motion,
+    weights: NDArray[np.float32] | None,
+    features: AudioFeatures | None,
+    still: FaceTrack,
+    direction: Direction,
+    fps: float,
+    made_by: MadeBy,
+) -> FaceTrack:
+    """The motion as directed, added to how the face of `still` rests: the track of one video."""
+    from emotalk_cli.decoders.direction import direct
+    from emotalk_cli.decoders.motion import add_pose
+    from emotalk_cli.decoders.mouth import mouth_of
+    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.rest import resting_expression
+
+    model = load_default_face_model()
+    motion = direct(
+        motion,
+        direction,
+        features,
+        fps=fps,
+        seed=made_by.seed or 0,
+        units=model.expression_names,
+        mouth=mouth_of(model, still.shape),
+    )
     rest = resting_expression(still.expression[0], still.shape, model)
+    frames = len(motion.expression)
     return replace(
         still,
         expression=np.clip(motion.expression + rest, 0.0, 1.0).astype(np.float32),
@@ -131,6 +157,7 @@ def make_motion(
         valid=np.ones(frames, bool),
         emotion_weights=weights,
         rest_pose=still.head_pose[0],
+        rest_expression=rest,
         fps=fps,
         made_by=made_by,
         labels=Labels(clip_id="generated"),

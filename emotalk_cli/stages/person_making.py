@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from emotalk_cli.progress import Progress
-from emotalk_cli.schema import FaceTrack, MadeBy
+from emotalk_cli.schema import MadeBy
+from emotalk_cli.stages.portrait_choice import load_portrait
+from emotalk_cli.stages.video_options import VideoOptions
+
+if TYPE_CHECKING:
+    from emotalk_cli.render.framing import Framed
+
+DEFAULT_SIZE_PX = 1024
+"""Longest side of the video where nothing else is said; a smaller photo keeps its own size."""
 
 
-@dataclass(frozen=True)
-class Person:
-    """One portrait: the photo (H, W, 3), its landmarks (478, 3) px and the fitted face."""
+def make_person(face: Path, options: VideoOptions, made_by: MadeBy, progress: Progress) -> Framed:
+    """Read the picture or video `face`, fit the face model, cut and scale as the options say.
 
-    photo: NDArray[np.uint8]
-    landmarks: NDArray[np.float32]
-    still: FaceTrack
-
-
-def make_person(face: Path, made_by: MadeBy, progress: Progress) -> Person:
-    """Read the picture `face` and fit the face model to it; EmotalkError without a usable face."""
+    Raises EmotalkError without a usable face.
+    """
     from emotalk_cli.face3d.default_model import load_default_face_model
     from emotalk_cli.face3d.fitting import fit_photo
-    from emotalk_cli.face3d.landmarks import require_face
-    from emotalk_cli.render.photo import read_photo
+    from emotalk_cli.render.framing import frame_photo
 
-    photo = read_photo(face)
-    found = require_face(photo, face)
-    if found.note:
-        progress.note(found.note)
-    height, width = photo.shape[:2]
-    still = fit_photo(found.landmarks, width, height, load_default_face_model(), made_by=made_by)
-    return Person(photo, found.landmarks, still)
+    seen = load_portrait(face)
+    if seen.note:
+        progress.note(seen.note)
+    height, width = seen.photo.shape[:2]
+    model = load_default_face_model()
+    still = fit_photo(seen.landmarks, width, height, model, made_by=made_by)
+    size_px = options.size_px or DEFAULT_SIZE_PX
+    framed = frame_photo(seen.photo, seen.landmarks, still, crop=options.crop, size_px=size_px)
+    longest = max(framed.photo.shape[:2])
+    if options.size_px is not None and options.size_px > longest + 1:
+        progress.note(f"The picture has {longest} pixels there; the video gets no larger.")
+    return framed

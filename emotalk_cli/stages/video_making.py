@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from emotalk_cli import parts
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack, MadeBy
-from emotalk_cli.stages.person_making import Person
 from emotalk_cli.stages.video_options import VideoOptions
+
+if TYPE_CHECKING:
+    from emotalk_cli.render.framing import Framed
 
 Picture = NDArray[np.uint8]
 
-DEFAULT_SIZE_PX = 1024
-"""Longest side of the video where nothing else is said; a smaller photo keeps its own size."""
 SHEET_FRAMES = 12
 SHEET_COLUMNS = 6
 SHEET_WIDTH_PX = 320
@@ -25,23 +26,20 @@ SHEET_WIDTH_PX = 320
 
 def draw_video(
     track: FaceTrack,
-    person: Person,
+    person: Framed,
     options: VideoOptions,
-    audio: Path,
+    audio: Path | None,
     out: Path,
     sheet: Path | None,
     progress: Progress,
 ) -> tuple[int, int]:
     """Draw and encode every frame as it is made; returns width and height in px."""
     from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.render.body import breathing
     from emotalk_cli.render.sheet import contact_sheet, write_png
     from emotalk_cli.render.video import VideoWriter
     from emotalk_cli.render.watermark import Watermark
 
-    longest = max(person.photo.shape[:2])
-    size = min(options.size_px or DEFAULT_SIZE_PX, longest)
-    if options.size_px is not None and options.size_px > longest:
-        progress.note(f"The photo has {longest} pixels; the video gets no larger.")
     drawn: parts.Renderer = parts.make(
         parts.RENDERERS,
         options.renderer,
@@ -49,10 +47,10 @@ def draw_video(
         person.landmarks,
         person.still,
         load_default_face_model(),
-        size_px=size,
     )
     mark = Watermark(drawn.width_px, drawn.height_px) if options.watermark else None
     total = len(track.expression)
+    breath = breathing(total, track.fps, options.seed) * min(1.0, options.head_motion)
     shown = set(np.linspace(0, total - 1, SHEET_FRAMES).round().astype(int)) if sheet else set()
     kept = []
     progress.task("Drawing", total)
@@ -67,7 +65,7 @@ def draw_video(
         finish=_signing(options, track.made_by),
     ) as writer:
         for k in range(total):
-            frame = drawn.frame(track.expression[k], track.head_pose[k])
+            frame = drawn.frame(track.expression[k], track.head_pose[k], float(breath[k]))
             frame = mark.marked(frame) if mark else frame
             writer.write(frame)
             if k in shown:

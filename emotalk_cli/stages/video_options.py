@@ -12,7 +12,7 @@ from emotalk_cli.schema import check_seed
 
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
-FILES = ("pose", "style", "lip_decoder", "emo_decoder", "c2pa")
+FILES = ("pose", "style", "motion", "lip_decoder", "emo_decoder", "c2pa")
 """Options that name files or folders of the user's."""
 
 
@@ -22,8 +22,9 @@ class VideoOptions:
 
     `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it;
     the next seven are explained at `decoders.direction.Direction`, where `pose` and `style` are
-    read from FaceTrack files. `size_px` is the longer side of the video; without it the photo's
-    own, at most 1024. `watermark` draws a visible mark; `c2pa` signs with a certificate and its
+    read from FaceTrack files; with `motion` nothing is decoded, but what that file holds is drawn.
+    `size_px` is the longer side of the video, without it the photo's own, at most 1024; `crop` is
+    full, head or face. `watermark` draws a visible mark; `c2pa` signs with a certificate and its
     private key (PEM files).
     """
 
@@ -36,9 +37,11 @@ class VideoOptions:
     gaze: str = "wander"
     pose: Path | None = None
     style: Path | None = None
+    motion: Path | None = None
     seed: int = 0
     fps: float = 25.0
     size_px: int | None = None
+    crop: str = "full"
     renderer: str = "portrait"
     watermark: bool = False
     lip_decoder: Path | None = None

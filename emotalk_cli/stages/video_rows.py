@@ -104,12 +104,13 @@ def _row(folder: Path, line: int, cells: Mapping[str, str], defaults: VideoOptio
     return VideoRow(safe, line, audio, face, options, problem)
 
 
-def default_name(audio: Path, face: Path, options: VideoOptions) -> str:
+def default_name(audio: Path | None, face: Path, options: VideoOptions) -> str:
     """What a video is called, without its ending, where nobody says."""
     words = re.sub(r"\W+", "_", options.emotion)[:40].strip("_")
     seed = f"_seed{options.seed}" if options.seed else ""
     strength = "" if options.intensity == 1 else f"_{options.intensity:g}"
-    return f"{audio.stem}_{face.stem}_{words}{strength}{seed}"
+    source = audio or options.motion or face
+    return f"{source.stem}_{face.stem}_{words}{strength}{seed}"
 
 
 def _options(folder: Path, cells: Mapping[str, str], defaults: VideoOptions) -> VideoOptions:
