@@ -13,7 +13,7 @@ from emotalk_cli.decoders.eye_direction import blink_at_rate, gaze_of, look_at, 
 from emotalk_cli.decoders.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
 from emotalk_cli.decoders.motion import Motion, compose, pose_delta, resample
 from emotalk_cli.decoders.mouth import Mouth
-from emotalk_cli.decoders.speech_beats import beats_of
+from emotalk_cli.decoders.speech_beats import beats_of, silence
 from emotalk_cli.decoders.style import Style, put_on
 from emotalk_cli.decoders.voice_strength import voice_strength
 from emotalk_cli.errors import EmotalkError
@@ -126,8 +126,8 @@ def direct(
     """Decoded motion, expression (T, E) of `units` and head (T, 6), as the direction asks.
 
     `mouth`: that of the person, so that stronger lips still close; the same `seed` gives the
-    same motion; a `blink_rate` needs the `features` of the speech. Emotion is not dealt with here
-    (see `weights_of`).
+    same motion. `features` of the speech tell where blinks like to fall; without them all is taken
+    for a pause. Emotion is not dealt with here (see `weights_of`).
     """
     rng = np.random.default_rng((seed, 7))
     times = np.arange(len(motion.expression)) / fps
@@ -137,11 +137,11 @@ def direct(
     motion = _strengthened(motion, direction, units, mouth)
     motion = _turned(motion, direction, fps)
     motion = _looking(motion, before, direction, times, units, rng)
-    if direction.blink_rate is not None and features is not None:
+    if direction.blink_rate is not None:
         expression = blink_at_rate(
             motion.expression.astype(np.float64),
             units,
-            beats_of(features, times),
+            beats_of(features, times) if features else silence(times),
             direction.blink_rate,
             rng,
         )

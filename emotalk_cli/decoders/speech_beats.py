@@ -65,6 +65,12 @@ def beats_of(features: AudioFeatures, times_s: Float) -> Beats:
     )
 
 
+def silence(times_s: Float) -> Beats:
+    """Beats of a recording in which nothing is said."""
+    nothing, no_moment = np.zeros(len(times_s)), np.zeros(0)
+    return Beats(times_s, nothing, nothing, no_moment, no_moment, no_moment, no_moment)
+
+
 def _pitch_height(features: AudioFeatures) -> Float:
     """Pitch above the speaker's middle in standard deviations of log pitch, 0 where unvoiced."""
     voiced = features.f0_hz > 0
