@@ -20,9 +20,9 @@ LATE_COST_M_S = 0.02
 """Half a millimetre of opening outweighs 25 ms of distance from the peak."""
 BESIDE = 0.3
 """How much the frames before and after close with it."""
-TEETH_GAP_M = 0.0002
-TEETH_UNITS = {"mouthRollLower": 0.45, "mouthUpperUpLeft": 0.12, "mouthUpperUpRight": 0.12}
-"""What the units do at least when the lower lip is at the teeth; together the gap is 0.9 mm."""
+TEETH_GAP_M = 0.0
+TEETH_UNITS = {"mouthRollLower": 0.45, "mouthUpperUpLeft": 0.08, "mouthUpperUpRight": 0.08}
+"""What the units do at least when the lower lip is at the teeth; together the gap is 0.4 mm."""
 LIFTERS = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 
 
