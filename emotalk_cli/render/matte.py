@@ -1,4 +1,4 @@
-"""The person matte, and the background behind the person: both made once per photo."""
+"""The person matte: how much of each pixel is the person; made once per photo."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ GUIDE_RADIUS_SHARE = 1 / 64
 GUIDE_EPSILON = 2e-4
 SURE, NONE = 0.97, 0.03
 """Matte values beyond which a pixel counts as all person, or none."""
-GROUND_MARGIN_SHARE = 1 / 80
-"""The background is only trusted so far away from the person, over the longer side."""
 PERSON_IN_FACE = 0.6
 """Mean matte inside the face below which the matte is no good."""
 
@@ -67,40 +65,3 @@ def guided_filter(guide: Float, values: Float, radius: int, epsilon: float) -> F
     slope = slope[..., 0].astype(np.float32)
     offset = mean_values - (slope * mean_guide).sum(axis=-1)
     return np.asarray((mean(slope) * guide).sum(axis=-1) + mean(offset), np.float32)
-
-
-def background(photo: NDArray[np.uint8], matte: Float) -> NDArray[np.uint8]:
-    """The photo (H, W, 3) with the person taken out and the hole filled smoothly."""
-    margin = max(2, round(max(photo.shape) * GROUND_MARGIN_SHARE))
-    person = cv2.dilate((matte > NONE).astype(np.uint8), np.ones((margin, margin), np.uint8))
-    filled = fill_smoothly(photo.astype(np.float32), (person == 0).astype(np.float32))
-    # Between the pixels that are surely background and the hole, go over softly.
-    trust = cv2.blur(1.0 - person.astype(np.float32), (margin, margin))
-    trust = np.where(matte > 0.0, 0.0, np.clip(2.0 * trust, 0.0, 1.0))[..., None]
-    return np.clip(trust * photo + (1.0 - trust) * filled + 0.5, 0, 255).astype(np.uint8)
-
-
-def fill_smoothly(values: Float, known: Float) -> Float:
-    """Values (H, W, C) where `known` (H, W) is 0 taken from the known ones, coarse to fine.
-
-    Push-pull interpolation (Gortler et al., "The Lumigraph", 1996).
-    """
-    levels = [(values * known[..., None], known)]
-    while min(levels[-1][1].shape) > 2:
-        colour, weight = levels[-1]
-        half = (max(1, weight.shape[1] // 2), max(1, weight.shape[0] // 2))
-        small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-        small = cv2.resize(colour, half, interpolation=cv2.INTER_AREA)
-        small = small.reshape(*small_weight.shape, values.shape[2])
-        full = np.minimum(1.0, 4.0 * small_weight)
-        ratio = full / np.maximum(small_weight, 1e-6)
-        levels.append((small * ratio[..., None], full))
-    colour, weight = levels.pop()
-    result = colour / np.maximum(weight, 1e-6)[..., None]
-    while levels:
-        colour, weight = levels.pop()
-        size = (weight.shape[1], weight.shape[0])
-        result = cv2.resize(result, size, interpolation=cv2.INTER_LINEAR)
-        result = result.reshape(*weight.shape, values.shape[2])
-        result = colour + (1.0 - weight[..., None]) * result
-    return np.asarray(result, np.float32)

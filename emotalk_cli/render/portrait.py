@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.backdrop import background
 from emotalk_cli.render.eyes import Eyes, quiet_lids
 from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
 from emotalk_cli.render.folds import SmileFolds
@@ -18,7 +19,7 @@ from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasse
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.light import estimate_light, light_ratio
 from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
-from emotalk_cli.render.matte import background, person_matte
+from emotalk_cli.render.matte import person_matte
 from emotalk_cli.render.mouth import Mouth
 from emotalk_cli.render.mouth_colours import mouth_colours
 from emotalk_cli.render.projection import f32, rotation_matrix, rotation_vector
@@ -28,6 +29,7 @@ from emotalk_cli.render.rasteriser import (
     compose,
     draw_attributes,
     place_points,
+    soften_folds,
     vertex_normals,
 )
 from emotalk_cli.render.registration import FACE_OVAL, part_triangles, register
@@ -41,6 +43,10 @@ UInt8 = NDArray[np.uint8]
 THREADS = 2
 CHIN_LANDMARK = 152
 PATCH_MARGIN_PX = 4
+SIDE_M = 0.04
+"""So far from the middle begin the sides of the face."""
+SOFT_FACING = 0.3
+"""Cosine between skin and viewer at which the sides begin to go over into the head layer."""
 SEEN_GAP_PX = 2.0
 """Lips further apart than this in the photo show something of the mouth's inside."""
 NO_DEPTH = np.zeros((0, 0), np.float32)
@@ -138,7 +144,7 @@ class PortraitRenderer:
             return None
         r, contours = self._registered, self._model.contours
         upper, lower = (r.photo_xy[contours[f"lips_inner_{lip}"]] for lip in ("upper", "lower"))
-        return SeenMouth(self._photo, upper, lower, self._seal.photo_m)
+        return SeenMouth(self._photo, upper, lower)
 
     def _mouth_frame(self) -> Float:
         """The corners (3, 3) m of what the photo shows of the mouth, in the head's frame."""
@@ -172,6 +178,8 @@ class PortraitRenderer:
         near[:, :2] = face.uv + self._texture.corners[face.patch]
         near[:, 2], near[:, 3] = 1.0, face.feather
         self._near = near
+        aside = np.abs(r.vertices[face.ids, 0]) > SIDE_M
+        self._sides = np.flatnonzero(aside & (face.patch == MAIN))
         self._skin_ids, skin = np.unique(face.ids[face.triangles], return_inverse=True)
         self._skin_triangles = np.ascontiguousarray(skin.reshape(-1, 3), np.int32)
         self._skin_of = np.searchsorted(self._skin_ids, face.ids)
@@ -207,9 +215,11 @@ class PortraitRenderer:
         """
         expression = np.asarray(expression, np.float32)
         gaps = self._place(expression, np.asarray(head_pose, np.float32), breath)
-        end = self._ends[1]
-        ratio = light_ratio(self._light, self._normals_before, self._normals_of(self._placed[:end]))
-        self._near[:, 2] = 1.0 + (ratio - 1.0) * self._near[:, 3]
+        placed = self._placed[: self._ends[1]]
+        normals = self._normals_of(placed)
+        ratio = light_ratio(self._light, self._normals_before, normals)
+        self._near[:, 2] = 1.0 + (ratio - 1.0) * self._face.feather
+        self._near[self._sides, 3] = self._side_weight(placed, normals)
         changed = self._folds.update(expression)
         photo_gaps = self._seal.photo_m * self._px_per_m
         self._lip_textures.update(gaps * self._px_per_m, photo_gaps, skin_changed=changed)
@@ -220,6 +230,13 @@ class PortraitRenderer:
             task.result()
         self._draw_mouth(gaps)
         return self._out
+
+    def _side_weight(self, placed: Float, normals: Float) -> Float:
+        """The weight of the face's sides: where they turn away, their edge goes over softly."""
+        view = placed[self._sides]
+        facing = -(normals[self._sides] * view).sum(axis=1) / np.linalg.norm(view, axis=1)
+        soft = np.clip(facing / SOFT_FACING, 0.0, 1.0)
+        return np.asarray(self._face.feather[self._sides] * soft, np.float32)
 
     def _place(self, expression: Float, head_pose: Float, breath: float) -> Float:
         """Move all points; returns the lips' distances (COLUMNS,) m."""
@@ -259,10 +276,11 @@ class PortraitRenderer:
             self._head.triangles,
             self._far_uv,
             self._far_map,
-            NO_DEPTH,
+            self._nearest,
             row0,
             row1,
         )
+        self._nearest[row0:row1] = FAR
         draw_attributes(
             self._xy[:a],
             depth[:a],
@@ -282,6 +300,7 @@ class PortraitRenderer:
             row0,
             row1,
         )
+        soften_folds(self._far_map, self._near_map, self._out, row0, row1)
 
     def _draw_mouth(self, gaps: Float) -> None:
         upper, lower = self._xy[self._upper_edge], self._xy[self._lower_edge]

@@ -20,6 +20,9 @@ NOWHERE = np.float32(-1e9)
 """Marks in a map that no triangle covers a pixel."""
 ZERO, HALF, ONE, TWO = np.float32(0.0), np.float32(0.5), np.float32(1.0), np.float32(2.0)
 THREE, FOUR, FIVE = np.float32(3.0), np.float32(4.0), np.float32(5.0)
+SIX = np.float32(6.0)
+FOLD = np.float32(4.0)
+"""Texture positions of neighbours further apart than this, px, belong to different parts."""
 WHITE, SURE = np.float32(255.0), np.float32(0.999)
 # A bare 0.5 is a double, and one double makes all that touches it double.
 _EDGE = -1e-4
@@ -202,7 +205,8 @@ def compose(
     """Read the texture where the two maps point and lay it over the plate.
 
     far_map (H, W, 2): texture position u, v of the head layer, NOWHERE where there is none.
-    near_map (H, W, 4): u, v, light and weight of the face layer over the head layer.
+    near_map (H, W, 4): u, v, light and weight of the face layer over the head layer. Afterwards
+    far_map is where each pixel was read.
     texture (Ht, Wt, 4): RGB times alpha, alpha, 0..255. plate, out: (H, W, 3).
     """
     high_u, high_v = np.float32(texture.shape[1] - 3.01), np.float32(texture.shape[0] - 3.01)
@@ -218,6 +222,7 @@ def compose(
                 else:
                     u += weight * (near_map[y, x, 0] - u)
                     v += weight * (near_map[y, x, 1] - v)
+                far_map[y, x, 0], far_map[y, x, 1] = u, v
                 light = near_map[y, x, 2]
             elif u == NOWHERE:
                 for k in range(3):
@@ -244,6 +249,39 @@ def compose(
             out[y, x, 0] = _byte(red * light + through * np.float32(plate[y, x, 0]))
             out[y, x, 1] = _byte(green * light + through * np.float32(plate[y, x, 1]))
             out[y, x, 2] = _byte(blue * light + through * np.float32(plate[y, x, 2]))
+
+
+@kernel
+def soften_folds(
+    position: NDArray[np.float32],
+    near_map: NDArray[np.float32],
+    out: NDArray[np.uint8],
+    row0: int,
+    row1: int,
+) -> None:
+    """Smooth the edges where the head hides a part of itself, as `compose` drew them.
+
+    There the texture position (H, W, 2) jumps from one pixel to the next. Inside the face layer,
+    where near_map (H, W, 4) has full weight, a jump is none: there two of its textures meet.
+    """
+    for y in range(row0 + 1, row1 - 1):
+        for x in range(1, out.shape[1] - 1):
+            u, v = position[y, x, 0], position[y, x, 1]
+            if u == NOWHERE:
+                continue
+            face = near_map[y, x, 3] >= SURE
+            edge = False
+            for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+                u2 = position[y + dy, x + dx, 0]
+                away = abs(u - u2) + abs(v - position[y + dy, x + dx, 1])
+                if away > FOLD and u2 != NOWHERE:
+                    edge = edge or not (face and near_map[y + dy, x + dx, 3] >= SURE)
+            if edge:
+                for k in range(3):
+                    across = np.float32(out[y, x - 1, k]) + np.float32(out[y, x + 1, k])
+                    along = np.float32(out[y - 1, x, k]) + np.float32(out[y + 1, x, k])
+                    middle = TWO * np.float32(out[y, x, k])
+                    out[y, x, k] = _byte((middle + across + along) / SIX)
 
 
 @kernel

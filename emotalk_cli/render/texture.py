@@ -62,7 +62,7 @@ def make_texture(
     whole = np.concatenate([front, 255.0 * alpha[..., None]], axis=2)
     whole = np.clip(whole, 0, 255).astype(np.float32)
     margin = round(max(width, height) * MARGIN_SHARE)
-    whole = cv2.copyMakeBorder(whole, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
+    whole = _with_margin(whole, margin)
     x0, y0, x1, y1 = box
     across, down = max(whole.shape[1], 2 * (x1 - x0)), whole.shape[0] + (y1 - y0)
     pixels = np.zeros((down, across, 4), np.float32)
@@ -73,3 +73,16 @@ def make_texture(
     for number in (1, 2):
         texture.patch(number)[:] = texture.window(box)
     return texture
+
+
+def _with_margin(pixels: Float, margin: int) -> Float:
+    """Pixels (H, W, 4) continued by their mirror image, but only where they touch the border.
+
+    A head that ends just below the picture's edge has no second one above it.
+    """
+    sides = (margin, margin, margin, margin)
+    mirrored = cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_REFLECT_101)
+    alpha = mirrored[..., 3]
+    edge = cv2.copyMakeBorder(pixels[..., 3], *sides, cv2.BORDER_REPLICATE)
+    share = np.minimum(1.0, edge / np.maximum(alpha, 1e-3))
+    return np.asarray(mirrored * share[..., None], np.float32)

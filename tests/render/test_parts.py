@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from emotalk_cli.render.matte import fill_smoothly
+from emotalk_cli.render.backdrop import fill_smoothly
 from emotalk_cli.render.projection import Camera, rotation_matrix, rotation_vector
 from emotalk_cli.render.rasteriser import FAR, draw_attributes, place_points, vertex_normals
 from emotalk_cli.render.sheet import contact_sheet, write_png
