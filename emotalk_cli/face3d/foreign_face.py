@@ -147,9 +147,10 @@ def _require_human_width(face: ForeignFace) -> None:
 def _require_face(face: ForeignFace, tie: Tie) -> None:
     low, high = INTER_OCULAR_M
     if not low <= tie.inter_ocular_m <= high or tie.error_m > MAX_TIE_ERROR_M:
+        eyes_mm = 1000 * tie.inter_ocular_m
         raise EmotalkError(
-            f"{face.name}: no face was found on this mesh. Laid over it, the default head has its "
-            f"eyes {1000 * tie.inter_ocular_m:.0f} mm apart and is {1000 * tie.error_m:.1f} mm off.",
+            f"{face.name}: no face was found on this mesh. The default head, laid over it, has its "
+            f"eyes {eyes_mm:.0f} mm apart and is {1000 * tie.error_m:.0f} mm off.",
             "Use the model's file as its authors give it: upright, looking along +z.",
         )
 

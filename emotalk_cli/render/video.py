@@ -64,9 +64,11 @@ class VideoWriter:
         crf: int = CRF,
         made_by: MadeBy | None = None,
         finish: Callable[[Path], None] | None = None,
+        synthetic: bool = True,
     ) -> None:
         """made_by: written into the file's metadata, for `read_made_by`. finish: called with the
-        encoded file before it gets its name, to change it in place.
+        encoded file before it gets its name, to change it in place. synthetic: the metadata say
+        so; False for recordings that are only drawn upon.
         """
         if width_px % 2 or height_px % 2:
             raise ValueError(f"{width_px} x {height_px}: both sides must be even")
@@ -77,6 +79,9 @@ class VideoWriter:
         self._shape = (height_px, width_px, 3)
         self._inputs = _input_options(width_px, height_px, fps, sound)
         self._outputs = _output_options(fps, sound is not None, frames, crf)
+        if synthetic:
+            self._outputs += ["-metadata", f"comment={SYNTHETIC_NOTE}"]
+            self._outputs += ["-metadata", "title=Synthetic video"]
         if made_by is not None:
             self._outputs += ["-metadata", f"description={as_json(made_by)}"]
         self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE_FRAMES)
@@ -188,7 +193,6 @@ def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -
     options += ["-g", str(round(KEY_FRAME_S * fps))]
     options += ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     options += ["-color_range", "tv", "-movflags", "+faststart", "-map_metadata", "-1"]
-    options += ["-metadata", f"comment={SYNTHETIC_NOTE}", "-metadata", "title=Synthetic video"]
     return options
 
 

@@ -14,6 +14,7 @@ from emotalk_cli import batch
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import Clip
+from emotalk_cli.stages.fit_preview import draw_preview, require_preview
 from emotalk_cli.stages.track_making import (
     STAGE,
     FitDone,
@@ -23,13 +24,11 @@ from emotalk_cli.stages.track_making import (
     fit_video_file,
     load_face_model,
 )
+from emotalk_cli.stages.track_pictures import is_photo_name
 from emotalk_cli.store import SUFFIX, kind_of, read_field
 
 IDENTITY_CLIPS = 40
 """A speaker's shape and camera are measured on at most so many of the clips, evenly spread."""
-PHOTO_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".avif")
-)
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ class Fitted:
     made: int
     skipped: int
     failures: tuple[batch.Failure, ...]
+    preview: Path | None = None
 
 
 def fit_3dmm(
@@ -48,6 +48,7 @@ def fit_3dmm(
     *,
     face_model: str = "default",
     identity: Literal["speaker", "clip"] = "speaker",
+    preview: Path | None = None,
     workers: int = 1,
     cluster: str | None = None,
     shard: str | None = None,
@@ -57,13 +58,19 @@ def fit_3dmm(
     """Fit the face model to every clip of `source`, to one video or to one photo.
 
     source: a folder of Clip records, one Clip record, a video or a photo; out: a folder that
-    receives `<clip id>.h5`, or the .h5 file itself for a single source. identity: one shape and
-    focal length per speaker, or per clip. Tracks that are there are skipped; a clip that cannot be
-    fitted is listed and the others are done. Raises EmotalkError where none could be fitted.
+    receives `<clip id>.h5`, or the .h5 file itself for a single source. face_model: default,
+    ict:FOLDER, flame:FILE or bfm:FILE. identity: one shape and focal length per speaker, or per
+    clip. preview: an mp4 (of a photo a PNG) that receives the fits drawn over the pictures. Tracks
+    that are there are skipped; a clip that cannot be fitted is listed and the others are done.
+    Raises EmotalkError where none could be fitted.
     """
     if identity not in ("speaker", "clip"):
         raise EmotalkError(f"There is no --identity {identity}.", "Known: speaker, clip.")
-    load_face_model(face_model)  # a wrong name is one error, not one per clip
+    model = load_face_model(face_model)  # a wrong name is one error, not one per clip
+    for note in model.notes:
+        progress.note(note)
+    if preview is not None:
+        require_preview(preview, source, overwrite=overwrite)
     done: list[FitDone] = []
 
     def collect(job: FitJob, value: FitDone) -> None:
@@ -71,7 +78,7 @@ def fit_3dmm(
         for note in value.notes:
             progress.note(f"{job.clip_id}: {note}")
 
-    jobs, function = _jobs(source, out, face_model, identity, overwrite)
+    jobs, function = _jobs(source, out, face_model, identity, overwrite, progress)
     jobs = batch.shard_of(jobs, shard)
     failures = batch.run_jobs(
         function,
@@ -88,7 +95,10 @@ def fit_3dmm(
         raise EmotalkError(_main_reason(failures), f"None of {len(jobs)} could be fitted.")
     made = sum(value.made for value in done)
     tracks = tuple(sorted(value.track for value in done))
-    return Fitted(tracks, made, len(done) - made, tuple(failures))
+    if preview is not None:
+        pairs = [(job.source, job.track) for job in jobs if job.track in tracks]
+        draw_preview(pairs, preview, model, progress)
+    return Fitted(tracks, made, len(done) - made, tuple(failures), preview)
 
 
 def _main_reason(failures: Sequence[batch.Failure]) -> str:
@@ -98,17 +108,23 @@ def _main_reason(failures: Sequence[batch.Failure]) -> str:
 
 
 def _jobs(
-    source: Path, out: Path, face_model: str, identity: str, overwrite: bool
+    source: Path, out: Path, face_model: str, identity: str, overwrite: bool, progress: Progress
 ) -> tuple[list[FitJob], Callable[[FitJob], FitDone]]:
     """What is to be done, and the function that does it."""
     if source.is_file() and source.suffix != SUFFIX:
         job = FitJob(source.stem, source, _track(source, out), (), face_model, overwrite)
-        photo = source.suffix.lower() in PHOTO_SUFFIXES
-        return [job], fit_photo_file if photo else fit_video_file
+        return [job], fit_photo_file if is_photo_name(source) else fit_video_file
     clips = _clips(source)
     if source.is_dir() and out.suffix == SUFFIX:
         raise EmotalkError(f"{source} is a folder and {out} a file.", "Name a folder with -o.")
-    groups = _speakers(clips) if identity == "speaker" else [[clip] for clip in clips]
+    groups = [[clip] for clip in clips]
+    if identity == "speaker":
+        groups, nameless = _speakers(clips)
+        if nameless:
+            progress.note(
+                f"{nameless} of {len(clips)} clips name no speaker: each gets a shape of its own. "
+                "Speakers come from the corpus's folders (GRID: s1, s2, ...) or from a manifest."
+            )
     jobs = []
     for group in groups:
         measured = _measured(group) if len(group) > 1 else ()
@@ -138,17 +154,19 @@ def _clips(source: Path) -> list[Path]:
     return [source]
 
 
-def _speakers(clips: Sequence[Path]) -> list[list[Path]]:
-    """The clips, those of one speaker together; a clip without a speaker's name is alone."""
+def _speakers(clips: Sequence[Path]) -> tuple[list[list[Path]], int]:
+    """The clips, those of one speaker together, and how many name none and so stand alone."""
     groups: dict[tuple[str, str], list[Path]] = {}
+    nameless = 0
     for clip in clips:
         try:
             labels = read_field(clip, Clip, "labels")
+            nameless += not labels.speaker
             key = (labels.dataset, labels.speaker) if labels.speaker else ("", clip.name)
         except EmotalkError:  # told when its turn comes
             key = ("", clip.name)
         groups.setdefault(key, []).append(clip)
-    return list(groups.values())
+    return list(groups.values()), nameless
 
 
 def _measured(clips: Sequence[Path]) -> tuple[Path, ...]:

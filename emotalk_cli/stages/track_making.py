@@ -7,12 +7,12 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, parts, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emotalk_cli.face3d.linear_model import FaceModel
 
 STAGE = "fit-3dmm"
+KNOWN_MODELS = "default, ict:FOLDER, flame:FILE, bfm:FILE"
 VIDEO_FPS = 25.0
 """Frame rate of the track of a video that was not preprocessed."""
 BAD_RESIDUAL = 0.04
@@ -123,12 +124,20 @@ def fit_photo_file(job: FitJob) -> FitDone:
 
 
 def load_face_model(name: str) -> FaceModel:
-    """The face model called `name`."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    """The face model called `name`: default, or one from the user's files, read once per process.
 
-    if name != "default":
-        raise EmotalkError(f"There is no face model '{name}'.", "Known: default.")
-    return load_default_face_model()
+    Raises EmotalkError for an unknown name and for files that hold no such model.
+    """
+    kind, _, place = name.partition(":")
+    if kind not in parts.FACE_MODELS or bool(place) != (kind != "default"):
+        raise EmotalkError(f"There is no face model '{name}'.", f"Known: {KNOWN_MODELS}.")
+    return _loaded_model(f"{kind}:{Path(place).expanduser().resolve()}" if place else kind)
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded_model(name: str) -> FaceModel:
+    model: FaceModel = parts.make(parts.FACE_MODELS, name)
+    return model
 
 
 def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
@@ -136,7 +145,11 @@ def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
 
     inputs["face_model"] = load_face_model(job.face_model).sha256
     identity = "speaker" if job.speaker else "clip"
-    options = {"face_model": job.face_model, "identity": identity, "fitting": REVISION}
+    kind, _, place = job.face_model.partition(":")
+    name = f"{kind}:{Path(place).name}" if place else kind
+    options: dict[str, Any] = {"face_model": name, "identity": identity, "fitting": REVISION}
+    if notes := load_face_model(job.face_model).notes:
+        options["face_model_notes"] = " ".join(notes)
     return MadeBy(STAGE, __version__, options, inputs=inputs)
 
 
