@@ -1,4 +1,4 @@
-"""Diffusion over motion: noising for training, few-step sampling with `diffusers` schedulers.
+"""Diffusion over motion: noising for training, guidance, and where the few steps of sampling lie.
 
 The network predicts x0 (Ramesh et al. 2022; Tevet et al. 2023). Guidance is separate for speech
 and emotion (Brooks et al. 2023, eq. 3). A regression decoder is the same network at the last
@@ -9,33 +9,36 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from emotalk_cli.decoders.denoiser import Conditions, Denoiser
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.decoders.solvers import TIMESTEPS, alphas_cumprod, even_timesteps, solve
 
-TIMESTEPS = 1000
-SCHEDULE = "squaredcos_cap_v2"
-SAMPLERS = ("dpm", "ddim")
 FINE_STEPS = 8
 """From so many sampling steps on they are spread evenly in log signal to noise ..."""
 NOISE_RANGE = (100.0, 0.03)
 """... from this ratio of noise to signal, where blinks and looks away are decided, to this one."""
-
-
-def alphas_cumprod() -> Tensor:
-    """Share of signal variance left at each of the TIMESTEPS, (TIMESTEPS,) in 1..0."""
-    alphas: Tensor = _scheduler("ddim").alphas_cumprod
-    return alphas
+TRAINING_RANGE = (400.0, 0.02)
+"""Training goes a little beyond."""
 
 
 def add_noise(x0: Tensor, noise: Tensor, timestep: Tensor, alphas: Tensor) -> Tensor:
     """x_t = sqrt(a) x0 + sqrt(1 - a) noise (Ho et al. 2020, eq. 4) for timesteps (B,)."""
     a = alphas.to(x0.device)[timestep].view(-1, 1, 1)
     return a.sqrt() * x0 + (1 - a).sqrt() * noise
+
+
+def draw_timesteps(count: int, steps: int, generator: torch.Generator) -> Tensor:
+    """Timesteps (count,) to learn at, spread as sampling in so many steps visits them.
+
+    Finely sampled motion is decided at high noise and smoothed at low: both get their share.
+    """
+    if steps < FINE_STEPS:
+        return torch.randint(0, TIMESTEPS, (count,), generator=generator)
+    most, least = (math.log(ratio) for ratio in TRAINING_RANGE)
+    return _nearest_timesteps(least + (most - least) * torch.rand(count, generator=generator))
 
 
 @torch.no_grad()
@@ -72,15 +75,8 @@ def sample(
 
     if mode == "regression":
         return guided(torch.zeros_like(noise), TIMESTEPS - 1)
-    scheduler = _scheduler(sampler)
-    if steps < FINE_STEPS:
-        scheduler.set_timesteps(steps)
-    else:
-        scheduler.set_timesteps(timesteps=_fine_timesteps(steps))
-    x = noise
-    for timestep in scheduler.timesteps:
-        x = scheduler.step(guided(x, int(timestep)), timestep, x).prev_sample
-    return x
+    few = steps < FINE_STEPS
+    return solve(guided, noise, even_timesteps(steps) if few else _fine_timesteps(steps), sampler)
 
 
 def _fine_timesteps(steps: int) -> list[int]:
@@ -89,12 +85,16 @@ def _fine_timesteps(steps: int) -> list[int]:
     The rarer a motion, the more noise hides it: with evenly spaced timesteps only one or two
     steps decide whether eyes blink, and they blink too little.
     """
-    alphas = alphas_cumprod()
-    noisy = 0.5 * torch.log((1 - alphas) / alphas)
     most, least = NOISE_RANGE
     wanted = torch.linspace(math.log(most), math.log(least), steps - 1)
-    nearest = (noisy[None] - wanted[:, None]).abs().argmin(dim=1)
-    return sorted({TIMESTEPS - 1, *nearest.tolist()}, reverse=True)
+    return sorted({TIMESTEPS - 1, *_nearest_timesteps(wanted).tolist()}, reverse=True)
+
+
+def _nearest_timesteps(log_ratio: Tensor) -> Tensor:
+    """Logarithms of noise to signal (N,) -> the timesteps (N,) that are nearest."""
+    alphas = alphas_cumprod()
+    noisy = 0.5 * torch.log((1 - alphas) / alphas)
+    return (noisy[None] - log_ratio[:, None]).abs().argmin(dim=1)
 
 
 def _repeat(conditions: Conditions, keeps: list[Tensor]) -> Conditions:
@@ -107,20 +107,3 @@ def _repeat(conditions: Conditions, keeps: list[Tensor]) -> Conditions:
         known=conditions.known.repeat(n, 1, 1),
         keep=torch.cat([keep.expand(batch, 2) for keep in keeps]).to(conditions.known.device),
     )
-
-
-def _scheduler(sampler: str) -> Any:
-    if sampler not in SAMPLERS:
-        raise EmotalkError(f"There is no sampler '{sampler}'.", f"Known: {', '.join(SAMPLERS)}.")
-    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-    from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
-
-    common: dict[str, Any] = {
-        "num_train_timesteps": TIMESTEPS,
-        "beta_schedule": SCHEDULE,
-        "prediction_type": "sample",
-        "timestep_spacing": "trailing",
-    }
-    if sampler == "ddim":
-        return DDIMScheduler(**common, clip_sample=False, rescale_betas_zero_snr=False)
-    return DPMSolverMultistepScheduler(**common, algorithm_type="dpmsolver++", solver_order=2)

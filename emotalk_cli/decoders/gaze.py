@@ -2,8 +2,8 @@
 
 Sources: A. Kendon, "Some functions of gaze-direction in social interaction", 1967 (speakers look
 away as a phrase begins and back as it ends); Lee, Badler & Badler, "Eyes alive", 2002 (lengths of
-looks and sizes of saccades); Bahill, Clark & Stark 1975 (a saccade takes 2.2 ms per degree and
-21 ms: one frame).
+looks and sizes of saccades); R. Carpenter, "Movements of the eyes", 1988 (a saccade takes 2.2 ms
+per degree and 21 ms: one frame).
 
 On 250 clips of GRID s1 the iris moves against the pitch of the head by .20 mm per degree
 (r = -.34), as a 12 mm eye does that stays on its target; against his turns, of half a degree,

@@ -1,7 +1,7 @@
 """What each emotion does to a face: the action units of EMFACS written in ARKit's units.
 
 Sources: P. Ekman & W. Friesen, EMFACS-7 (1983), and Ekman, Friesen & Hager, Facial Action Coding
-System: Investigator's Guide (2002), table 10-1, for which action units make an emotion; S. Du,
+System: Investigator's Guide (2002), for which action units make an emotion; S. Du,
 Y. Tao & A. Martinez, "Compound facial expressions of emotion", PNAS 2014, for which of them most
 people use; D. Matsumoto & P. Ekman, "The relationship among expressions, labels, and descriptions
 of contempt", JPSP 2004, for the one-sided mouth. The strengths were set by looking at renders of

@@ -27,6 +27,7 @@ from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.journal import Journal, best_validation
 from emotalk_cli.decoders.losses import MotionLoss
+from emotalk_cli.decoders.solvers import alphas_cumprod
 from emotalk_cli.decoders.spec import Spec
 from emotalk_cli.decoders.tensors import load_tensors, save_tensors
 from emotalk_cli.decoders.validation import validate
@@ -122,7 +123,7 @@ class Trainer:
         )
         self._model, self._optimizer = self._accelerator.prepare(model, optimizer)
         self._loss = loss.to(self._accelerator.device)
-        self._alphas = diffusion.alphas_cumprod()
+        self._alphas = alphas_cumprod()
         self._state = _State()
 
     @property
@@ -234,7 +235,7 @@ class Trainer:
         """Noise and timesteps of this share, drawn for the whole batch on every process."""
         size = self.config.batch_size
         noise = torch.randn((size, *batch.x0.shape[1:]), generator=generator)
-        timestep = torch.randint(0, diffusion.TIMESTEPS, (size,), generator=generator)
+        timestep = diffusion.draw_timesteps(size, self.spec.steps, generator)
         part = slice(offset, offset + len(batch.x0))
         return noise[part], timestep[part]
 
