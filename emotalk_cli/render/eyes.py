@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
 from emotalk_cli.parts import FaceGeometry
-from emotalk_cli.render.matte import fill_smoothly
+from emotalk_cli.render.backdrop import fill_smoothly
+from emotalk_cli.render.eyeball import Eyeball
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import Registered
 from emotalk_cli.render.texture import Texture
@@ -31,25 +32,30 @@ LID_FOLLOWS = 0.25
 BROW_ROOM_SHARE = 0.45
 """A brow comes down to its eye by no more than this share of its height over it."""
 MIN_LID_M, MIN_OPENING_M = 0.008, 0.009
-LASH_SHARE = 0.07
+LASH_SHARE = 0.085
 """Skin this near to a margin (over the eye's width) moves with it as a whole."""
 BROW_SHARE = 0.85
 """The skin is stretched up to here on the way from the margin to the brow."""
 MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
-WIDE_SHARE, MAX_WIDER = 0.6, 0.22
+WIDE_SHARE, MAX_WIDER = 0.5, 0.16
 """Eyes open wider than in the photo by less than the units say, and not without end."""
 LOWER_LID_LIMIT = 0.4
 """The lower lid rises at most by this share of the eye's opening."""
 WET_RIM_SHARE = 0.05
+BOX_SHARES = (0.75, 0.85, 0.68)
+"""What is painted reaches so far beside, above and below the eye's middle, over its width."""
+LEAST_UNFOLDED, MOST_UNFOLDED = 0.85, 2.4
+"""How steeply the stretching of a closing lid falls off: the first keeps the skin from folding
+over, the second is the most."""
 MAX_STRETCH = 2.0
 """A lid stretched more than this in a blink shows plain skin instead, more and more."""
-PLAIN_LID_SHADE = 1.03
+PLAIN_LID_SHADE, CREASE_SHADE = 0.97, 0.3
+EDGE_SHARE = 0.035
+"""Reach of the shade next to both lids, over the eye's width."""
 SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
 """Reach (over the eye's width) and strength of the upper lid's shadow on the eyeball."""
-IRIS_EDGE = 0.10
-"""Softness of the iris' border over its radius."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,15 @@ def _ease(value: Float) -> Float:
     return f32(t * t * (3.0 - 2.0 * t))
 
 
+def eye_box(first: Float, last: Float) -> tuple[int, int, int, int]:
+    """The part (x0, y0, x1, y1) px of the photo painted for an eye with these corners (2,) px."""
+    middle, width = 0.5 * (first + last), float(np.linalg.norm(last - first))
+    beside, above, below = (share * width + 2 for share in BOX_SHARES)
+    x0, y0 = np.floor(middle - f32([beside, above])).astype(int)
+    x1, y1 = np.ceil(middle + f32([beside, below])).astype(int)
+    return int(x0), int(y0), int(x1), int(y1)
+
+
 class Eyes:
     """Both eyes of a photo; `update` paints them for an expression."""
 
@@ -227,12 +242,13 @@ class _Eye:
             np.arange(s.shape[1], dtype=np.float32), np.arange(s.shape[0], dtype=np.float32)
         )
         iris = landmarks[eye.iris : eye.iris + 5]
-        self._ball = _Eyeball(
+        self._ball = Eyeball(
             self._photo,
             self._opening(self._upper, self._lower, 1.0),
             iris[0] - f32(self._box[:2]),
             float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
             self._up,
+            f32(2.0 * s / self._width - 1.0),
         )
         self._last = np.zeros(4, np.float32) - 9.0
         self._tightness, self._plain = self._plain_lid(s)
@@ -248,16 +264,13 @@ class _Eye:
         tightness = float(np.clip((stretch - MAX_STRETCH) / MAX_STRETCH, 0.0, 1.0))
         under = (self._n < self._lower - 0.15 * self._width) & (self._n > self._floor)
         known = (under & (s > 0.0) & (s < self._width)).astype(np.float32)
-        return tightness, fill_smoothly(self._photo, known + 1e-6) * PLAIN_LID_SHADE
+        return tightness, fill_smoothly(self._photo, known + 1e-6)
 
     def _set_box(self, upper: Float, texture: Texture) -> None:
-        middle = 0.5 * (upper[0] + upper[-1])
-        reach = f32([0.75, 0.85]) * self._width + 2
-        low = np.maximum(np.floor(middle - reach), 0).astype(int)
         height = int(texture.corners[1, 1] + texture.box[1]) - 2 * texture.margin_px
         width = texture.pixels.shape[1] - 2 * texture.margin_px
-        high = np.minimum(np.ceil(middle + reach), [width, height]).astype(int)
-        self._box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        x0, y0, x1, y1 = eye_box(upper[0], upper[-1])
+        self._box = (max(x0, 0), max(y0, 0), min(x1, width), min(y1, height))
 
     def _local(self, corner: Float) -> tuple[Float, Float]:
         x0, y0, x1, y1 = self._box
@@ -288,7 +301,9 @@ class _Eye:
         upper = lower + openness * self._gap
         closed = float(np.clip(1.0 - openness, 0.0, 1.0))
         skin = self._skin(upper, lower, closed)
-        ball = self._ball.draw(shift)
+        lids_px = max(abs(openness - 1.0) * float(self._gap.max()), abs(low))
+        near = np.minimum(upper - self._n, self._n - lower) / (EDGE_SHARE * self._width)
+        ball = self._ball.draw(shift, lids_px, np.exp(-np.maximum(near, 0.0)))
         ball[..., :3] *= self._shadow(upper)[..., None]
         cover = self._opening(upper, lower, 0.0) * np.clip(upper - lower, 0.0, 1.0)
         # Where the margin stands as in the photo, nothing may change.
@@ -299,26 +314,40 @@ class _Eye:
         """The photo (h, w, 4) with its lids drawn to the margins."""
         lash = LASH_SHARE * self._width
         rise, sink = upper - self._upper, lower - self._lower
-        above = (self._n - upper - lash) / np.maximum(self._ceiling - upper - lash, 1.0)
-        below = (lower - 0.5 * lash - self._n) / np.maximum(lower - 0.5 * lash - self._floor, 1.0)
-        share_up = 1.0 - np.clip(above, 0.0, 1.0)
-        share_down = 1.0 - np.clip(below, 0.0, 1.0)
-        is_upper = self._n >= 0.5 * (upper + lower)
+        room = np.maximum(self._ceiling - upper - lash, 1.0)
+        share_up = 1.0 - np.clip((self._n - upper - lash) / room, 0.0, 1.0)
+        # The skin next to the margin unfolds first; its crease stays up as long as it can.
+        power = np.clip(LEAST_UNFOLDED * room / np.maximum(-rise, 1e-3), 1.0, MOST_UNFOLDED)
+        share_up **= power
+        span = np.maximum(lower - 0.5 * lash - self._floor, 1.0)
+        share_down = 1.0 - np.clip((lower - 0.5 * lash - self._n) / span, 0.0, 1.0)
+        # Where there is hardly a lid to see, the brow stays and plain skin appears under it.
+        bare = self._tightness * closed
+        top = np.clip((self._upper + 1.5 * lash - self._n) / (2.5 * lash), 0.0, 1.0)
+        share_up *= 1.0 - bare * (1.0 - top)
+        skin = self._drawn_along(-rise * share_up)
+        if bare > 0.0:
+            lid = np.clip((self._n - upper - lash) / lash, 0.0, 1.0)
+            lid *= top * top * (3.0 - 2.0 * top) * min(1.0, 2.0 * bare)
+            shade = PLAIN_LID_SHADE - CREASE_SHADE * (1.0 - top)
+            skin += lid[..., None] * (self._plain * shade[..., None] - skin)
         # The wet rim of the lower lid goes out of sight as the eye closes.
         sink = sink + WET_RIM_SHARE * self._width * closed * self._shape
-        move = -np.where(is_upper, rise * share_up, sink * share_down)
-        skin = cv2.remap(
-            self._photo,
-            (self._x + move * self._up[0]).astype(np.float32),
-            (self._y + move * self._up[1]).astype(np.float32),
-            cv2.INTER_CUBIC,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        if self._tightness > 0.0:
-            lid = np.clip((self._n - upper - lash) / lash, 0.0, 1.0)
-            lid *= np.clip((self._ceiling - self._n) / lash, 0.0, 1.0) * self._shape
-            skin += (lid * closed * self._tightness)[..., None] * (self._plain - skin)
+        under = np.clip(0.5 * (upper + lower) - self._n + 0.5, 0.0, 1.0)[..., None]
+        skin += under * (self._drawn_along(-sink * share_down) - skin)
         return f32(skin)
+
+    def _drawn_along(self, move: Float) -> Float:
+        """The photo (h, w, 4) read `move` (h, w) px further up at every pixel."""
+        return f32(
+            cv2.remap(
+                self._photo,
+                (self._x + move * self._up[0]).astype(np.float32),
+                (self._y + move * self._up[1]).astype(np.float32),
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
 
     def _shadow(self, upper: Float) -> Float:
         """How the upper lid's shadow changes on the eyeball against the photo."""
@@ -327,57 +356,6 @@ class _Eye:
         before = np.exp(-np.maximum(self._upper - self._n, 0.0) / reach)
         ratio = (1.0 - SHADOW_DEPTH * now) / (1.0 - SHADOW_DEPTH * before)
         return f32(np.clip(ratio, 0.5, 1.15))
-
-
-class _Eyeball:
-    """The eyeball's picture: the white without the iris, and the whole iris to lay on it."""
-
-    def __init__(
-        self, photo: Float, opening: Float, centre: Float, radius: float, up: Float
-    ) -> None:
-        """Photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px."""
-        self._photo = photo
-        height, width = opening.shape
-        self._x, self._y = np.meshgrid(
-            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        )
-        x, y = self._x + 0.5 - centre[0], self._y + 0.5 - centre[1]
-        away = np.hypot(x, y) / max(radius, 1.0)
-        self._radius = radius
-        self._alpha = np.clip((1.0 + IRIS_EDGE - away) / (2.0 * IRIS_EDGE), 0.0, 1.0)
-        white = np.where((opening > 0.99) & (away > 1.22), 1.0, 0.0).astype(np.float32)
-        if white.sum() < 6:
-            white = np.where((opening > 0.5) & (away > 1.0), 1.0, 0.0).astype(np.float32) + 1e-4
-        self._white = fill_smoothly(photo, white)
-        self._iris = self._whole_iris(opening, away, x, y, up)
-        rest = self._white + self._alpha[..., None] * (self._iris - self._white)
-        near = cv2.dilate(opening, np.ones((5, 5), np.uint8))[..., None]
-        self._rest = (photo - rest) * near
-
-    def _whole_iris(self, opening: Float, away: Float, x: Float, y: Float, up: Float) -> Float:
-        """The photo inside the iris; what the lids hide is taken from its mirror image."""
-        seen = ((opening > 0.99) & (away < 1.15)).astype(np.float32)
-        height = x * up[0] + y * up[1]
-        mirror_x = (self._x - 2.0 * height * up[0]).astype(np.float32)
-        mirror_y = (self._y - 2.0 * height * up[1]).astype(np.float32)
-        mirrored = cv2.remap(self._photo, mirror_x, mirror_y, cv2.INTER_LINEAR)
-        mirror_seen = cv2.remap(seen, mirror_x, mirror_y, cv2.INTER_LINEAR)
-        soft = cv2.GaussianBlur(seen, (0, 0), 0.8) * seen
-        hidden = np.maximum(mirror_seen - soft, 0.0) > 0.5
-        known = np.where(seen > 0.0, 1.0, np.where(hidden, 1.0, 0.0)).astype(np.float32)
-        picture = np.where((seen > 0.0)[..., None], self._photo, mirrored)
-        return fill_smoothly(picture, known)
-
-    def draw(self, shift: Float) -> Float:
-        """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px."""
-        amount = float(np.hypot(*shift)) / max(0.3 * self._radius, 1.0)
-        move = f32([[1, 0, shift[0]], [0, 1, shift[1]]])
-        size = (self._alpha.shape[1], self._alpha.shape[0])
-        flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
-        alpha = cv2.warpAffine(self._alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
-        iris = cv2.warpAffine(self._iris, move, size, **flags)
-        rest = self._rest * max(0.0, 1.0 - amount)
-        return np.asarray(self._white + alpha * (iris - self._white) + rest, np.float32)
 
 
 def _curve(points: Float, s: Float) -> Float:

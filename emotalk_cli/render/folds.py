@@ -7,15 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
+from emotalk_cli.render.backdrop import fill_smoothly
+from emotalk_cli.render.eyes import eye_box
 from emotalk_cli.render.projection import f32
-from emotalk_cli.render.registration import SMILES
+from emotalk_cli.render.registration import FACE_OVAL, SMILES
 from emotalk_cli.render.texture import Texture
 
 Float = NDArray[np.float32]
 
 FINE_SHARE, COARSE_SHARE = 0.010, 0.20
 """Folds are what lies between these two scales, over the distance of the irises."""
-MAX_CHANGE = 0.75
+MAX_CHANGE = 1.0
 """Most that a fold's light may be changed by, as a natural logarithm: moles are darker."""
 STRENGTH = 0.95
 SMILE_FROM, SMILE_FULL = 0.25, 0.65
@@ -26,15 +28,29 @@ CHEEKS = (
      327),
 )  # fmt: skip
 """MediaPipe's landmarks around each cheek's folds, between nose, cheek, chin and lips."""
+EYE_CORNERS = ((33, 133), (362, 263))
+"""What is painted for the eyes stays as the photo shows it."""
 LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
 )  # fmt: skip
 NOSE = (129, 49, 131, 134, 51, 5, 281, 363, 360, 279, 358, 327, 326, 2, 97, 98)
-LIP_MARGIN_SHARE = 0.02
-"""The change keeps this far from lips and nose."""
+CORNERS = ((61, 78), (291, 308))
+"""Outer and inner landmark of each corner of the mouth."""
+CORNER_SHARE = 0.09
+"""Reach of what is done to the corners, over the distance of the irises."""
+LIP_MARGIN_SHARE, LIP_SOFT_SHARE = 0.02, 0.05
+"""The change keeps this far from lips and nose, and begins so softly beside them."""
+BEARD_FROM = (2.0, 3.0)
+"""Areas with this many times the plain skin's detail are more and more taken as beards."""
+LEAST_DETAIL = 0.006
+"""Detail of skin at least, as a natural logarithm."""
+FOLD_SHARE = 0.09
+"""Folds are no wider than this, over the distance of the irises."""
+SKIN_RANGE = 0.8
+"""Skin's colours differ by no more from the cheeks', as natural logarithms."""
 IRISES = (468, 473)
-BORDER_SHARE = 0.12
-"""How softly the change begins at the border of the cheeks."""
+GROWN_SHARE, BORDER_SHARE = 0.16, 0.20
+"""The change reaches so far beyond those outlines, and begins so softly at its border."""
 DARKEST = 4.0
 """Colour level below which nothing is known about the light."""
 
@@ -82,33 +98,101 @@ class SmileFolds:
         if abs(amount - self._last) < 0.01 and (amount > 0.0) == (self._last > 0.0):
             return False
         self._last = amount
-        self._window[..., :3] = self._photo * (1.0 + amount * self._change)
+        self._window[..., :3] = self._photo + amount * self._change
         return True
 
 
 def _change(photo: Float, points: Float, eyes_px: float) -> tuple[Float, NDArray[np.bool_]]:
-    """What to add to 1 as the factor (h, w, 3) on the photo (h, w, 4), and where it is not 0."""
+    """What to add (h, w, 3) to the photo (h, w, 4), and where it is not 0."""
     shape = photo.shape[:2]
-    cheeks, out = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+    cheeks, out, oval = (np.zeros(shape, np.uint8) for _ in range(3))
     for cheek in CHEEKS:
-        cv2.fillPoly(cheeks, [np.round(points[list(cheek)]).astype(np.int32)], 1)
+        cv2.fillPoly(cheeks, [_outline(points, cheek)], 1)
     for part in (LIPS, NOSE):
-        cv2.fillPoly(out, [np.round(points[list(part)]).astype(np.int32)], 1)
+        cv2.fillPoly(out, [_outline(points, part)], 1)
+    cv2.fillPoly(oval, [_outline(points, FACE_OVAL)], 1)
     edge = max(1, round(LIP_MARGIN_SHARE * eyes_px))
     out = cv2.dilate(out, np.ones((2 * edge + 1, 2 * edge + 1), np.uint8))
-    skin = (out == 0).astype(np.float32) * (photo[..., 3] / 255.0)
+    skin = ((out == 0) & (oval > 0)).astype(np.float32) * (photo[..., 3] / 255.0)
     # Folds are redder than the skin beside them, so each colour has its own ratio.
     level = np.log(np.maximum(photo[..., :3], DARKEST))
+    skin *= _like_skin(level, skin * cheeks, round(FOLD_SHARE * eyes_px))
     fine = _blur(level, skin, FINE_SHARE * eyes_px)
     coarse = _blur(level, skin, COARSE_SHARE * eyes_px)
-    soft = max(1.0, BORDER_SHARE * eyes_px)
-    inside = cv2.distanceTransform(cheeks * (skin > 0.99).astype(np.uint8), cv2.DIST_L2, 3) / soft
-    weight = np.clip(inside, 0.0, 1.0)
-    ratio = coarse - fine
+    grown = round(GROWN_SHARE * eyes_px)
+    cheeks = cv2.dilate(cheeks, np.ones((2 * grown + 1, 2 * grown + 1), np.uint8))
+    for first, last in EYE_CORNERS:
+        x0, y0, x1, y1 = (max(0, v) for v in eye_box(points[first], points[last]))
+        cheeks[y0:y1, x0:x1] = 0
+    weight = _distance(cheeks, BORDER_SHARE * eyes_px)
+    weight *= _distance((skin > 0.99).astype(np.uint8), LIP_SOFT_SHARE * eyes_px)
+    # Pores stay; lines that are deeper than those are drawn with the folds.
+    detail = level - fine
+    weight *= _hairless(detail, weight, eyes_px)
+    usual = 2.5 * np.median(np.abs(detail[weight > 0.0])) if (weight > 0.0).any() else 0.0
+    ratio = coarse - fine - np.minimum(detail + usual, 0.0)
     # All colours are held back alike, or what is left would be coloured.
     ratio *= np.minimum(1.0, MAX_CHANGE / (np.abs(ratio).max(axis=2, keepdims=True) + 1e-6))
-    change = np.expm1(ratio) * weight[..., None]
-    return f32(change), weight > 0.0
+    change = photo[..., :3] * np.expm1(ratio) * weight[..., None]
+    corners, near = _corners(photo, points, eyes_px)
+    change += near[..., None] * (corners - change)
+    return f32(change), (weight > 0.0) | (near > 0.0)
+
+
+def _outline(points: Float, ids: tuple[int, ...]) -> NDArray[np.int32]:
+    return np.asarray(np.round(points[list(ids)]), np.int32)
+
+
+def _hairless(detail: Float, weight: Float, eyes_px: float) -> Float:
+    """1 on plain skin, 0 where a beard grows: over wide areas full of detail (h, w, 3)."""
+    if not (weight > 0.5).any():
+        return np.ones_like(weight)
+    rough = cv2.GaussianBlur(np.abs(detail).mean(axis=2), (0, 0), max(1.0, 0.03 * eyes_px))
+    size = round(2 * FOLD_SHARE * eyes_px) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    rough = cv2.morphologyEx(rough, cv2.MORPH_OPEN, disc)
+    usual = max(float(np.quantile(rough[weight > 0.5], 0.25)), LEAST_DETAIL)
+    low, high = BEARD_FROM
+    bare = np.clip((high - rough / usual) / (high - low), 0.0, 1.0)
+    return f32(cv2.GaussianBlur(bare, (0, 0), max(1.0, 0.03 * eyes_px)))
+
+
+def _distance(mask: NDArray[np.uint8], soft_px: float) -> Float:
+    """How deep inside a mask (h, w) each pixel lies, 0 at its border, 1 from `soft_px` on."""
+    inside = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    return f32(np.clip(inside / max(1.0, soft_px), 0.0, 1.0))
+
+
+def _like_skin(level: Float, cheeks: Float, fold_px: int) -> Float:
+    """1 where logarithms of colours (h, w, 3) may be the cheeks' skin, 0 in hair and deep shade.
+
+    What is thinner than `fold_px` may be a fold.
+    """
+    if not (cheeks > 0.5).any():
+        return np.ones_like(cheeks)
+    usual = np.median(level[cheeks > 0.5], axis=0)
+    far = np.abs(level - usual).max(axis=2)
+    other = (far > SKIN_RANGE).astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (fold_px | 1, fold_px | 1))
+    thick = cv2.morphologyEx(other, cv2.MORPH_OPEN, disc)
+    return f32(cv2.dilate(thick, np.ones((5, 5), np.uint8)) == 0)
+
+
+def _corners(photo: Float, points: Float, eyes_px: float) -> tuple[Float, Float]:
+    """The same for the dark corners of a laughing mouth: skin from around them; and how near."""
+    near = np.zeros(photo.shape[:2], np.float32)
+    for outer, inner in CORNERS:
+        at = 0.5 * (points[outer] + points[inner])
+        rows, columns = np.mgrid[: near.shape[0], : near.shape[1]]
+        away = np.hypot(columns + 0.5 - at[0], rows + 0.5 - at[1]) / (CORNER_SHARE * eyes_px)
+        near = np.maximum(near, np.clip(2.0 - 2.0 * away, 0.0, 1.0).astype(np.float32))
+    colours = photo[..., :3]
+    around = cv2.GaussianBlur(colours, (0, 0), 0.5 * CORNER_SHARE * eyes_px)
+    light, usual = colours.mean(axis=2), around.mean(axis=2)
+    ring = (near == 0.0) | (light > 0.9 * usual)
+    filled = fill_smoothly(colours, ring.astype(np.float32))
+    filled = cv2.GaussianBlur(filled, (0, 0), max(0.5, 0.1 * CORNER_SHARE * eyes_px))
+    return f32(np.maximum(filled - colours, 0.0)), near
 
 
 def _blur(values: Float, weight: Float, sigma: float) -> Float:

@@ -32,11 +32,11 @@ LOWER_LIGHT = f32([0.90, 0.86, 0.82])
 """Lower teeth against upper ones: in the lips' shade, lit by what the tongue reflects."""
 DEEP = 0.30
 """Light on the depth of the mouth."""
-NARROW_LIGHT, OPEN_FULLY_M = 0.86, 0.012
+NARROW_LIGHT, OPEN_FULLY_M = 0.92, 0.012
 """Share of the light that a slit lets in, and how far apart lips let in all."""
 TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
 """The same for the tongue, which lies deeper."""
-LIP_SHADOW, SHADOW_M = 0.42, 0.0021
+LIP_SHADOW, SHADOW_M = 0.32, 0.0017
 """Depth and size of the shadow that the upper lip throws on what lies behind it."""
 WET_M, WET_LIGHT = 0.0012, 0.80
 """The lower lip's inner side is seen so far in, in a share of the lips' light."""
@@ -133,7 +133,7 @@ class Mouth:
         slit = _slit_light(cover)
         rest = 0.0
         if self._seen is not None:
-            rest = self._seen.lay_over(small, frame_xy - origin, gaps)
+            rest = self._seen.lay_over(small, frame_xy - origin, outline - origin, px_per_m)
         small *= (slit + rest * (1.0 - slit))[..., None]
         cover = cover[..., None]
         target = out[y0:y1, x0:x1]

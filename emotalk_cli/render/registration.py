@@ -49,6 +49,11 @@ REST_CORNERS_M = -0.001
 """Height of its corners over the middle of the lip line."""
 MAX_SMILE_SCALE = (1.45, 1.25)
 """Most that smiles are scaled, sideways and upwards."""
+REST_THIRD = 0.345
+"""Height of the upper lip over that from the nose to the chin, at rest."""
+NOSE_BASE, CHIN, MAX_LIFT_M = 2, 152, 0.007
+UNFOLD_FROM_M, UNFOLD_STEPS = 0.004, 60
+"""How far from the lips smiles are spread over the cheeks, and by how many passes."""
 CHIN_FROM_M, CHIN_FADE_M, CHIN_SHARE = 0.004, 0.038, 0.6
 """So far below the corners a smile taken back begins to let go of the chin, over this length, by
 this share: chins hardly take part in smiles."""
@@ -128,10 +133,56 @@ def _scale_smiles(model: FaceGeometry, vertices: Float, units: Float, still: Flo
         limit = MAX_SMILE_SCALE[axis] - 1.0
         more = float(np.clip(excess / max(float(smile[axis]), 1e-3), 0.0, limit))
         units[smiles, :, axis] *= 1.0 + min(1.0, share) * more
+    _unfold(model, vertices, units, smiles, min(1.0, share))
+    _lift_mouth(model, vertices, units, still, smiles, min(1.0, share))
     corner_y = float((vertices[corners] * weights).sum(axis=1)[:2, 1].mean() + at_rest[1] - now[1])
     chin = np.clip((corner_y - CHIN_FROM_M - vertices[:, 1]) / CHIN_FADE_M, 0.0, 1.0)
     chin = chin * chin * (3.0 - 2.0 * chin)
     units[smiles] *= (1.0 - min(1.0, share) * CHIN_SHARE * chin)[:, None]
+
+
+def _unfold(
+    model: FaceGeometry, vertices: Float, units: Float, smiles: list[int], share: float
+) -> None:
+    """Spread what smiles do to the cheeks, so that skin is not drawn out along their folds."""
+    laplacian = _laplacian(part_triangles(model, "skin", "lips"), len(vertices))
+    degree = laplacian.diagonal()
+    corners = model.triangles[model.landmark_triangles[list(UPPER_OUTER_LIP + LOWER_OUTER_LIP)]]
+    rim = vertices[np.unique(corners)]
+    away = np.linalg.norm(vertices[:, None] - rim[None], axis=2).min(axis=1)
+    mobile = np.clip((away - UNFOLD_FROM_M) / UNFOLD_FROM_M, 0.0, 1.0) * (degree > 0)
+    mobile[np.unique(part_triangles(model, "lips"))] = 0.0
+    step = 0.5 * share * mobile / np.maximum(degree, 1.0)
+    for k in smiles:
+        field = units[k].astype(np.float64)
+        for _ in range(UNFOLD_STEPS):
+            field -= step[:, None] * (laplacian @ field)
+        units[k] = field
+
+
+def _lift_mouth(
+    model: FaceGeometry,
+    vertices: Float,
+    units: Float,
+    still: Float,
+    smiles: list[int],
+    share: float,
+) -> None:
+    """Let smiles, taken back, leave the mouth no lower than mouths are between nose and chin."""
+    ids = [NOSE_BASE, CHIN, *LIP_MIDDLES]
+    corners = model.triangles[model.landmark_triangles[ids]]
+    at_rest = vertices - np.tensordot(still, units, 1)
+    rest = (at_rest[corners] * model.landmark_barycentric[ids][..., None]).sum(axis=1)[:, 1]
+    nose, chin, lips = float(rest[0]), float(rest[1]), float(rest[2:].mean())
+    lift = float(np.clip(nose - lips - REST_THIRD * (nose - chin), 0.0, MAX_LIFT_M)) * share
+    y = at_rest[:, 1]
+    above = np.clip((nose - y) / max(nose - lips, 1e-3), 0.0, 1.0)
+    below = np.clip((y - chin) / max(lips - chin, 1e-3), 0.0, 1.0)
+    weight = np.minimum(above, below) * (vertices[:, 2] > CALM_BACK_M)
+    weight = weight * weight * (3.0 - 2.0 * weight)
+    rigid = np.unique(part_triangles(model, *RIGID_PARTS))
+    weight[rigid] = 0.0
+    units[smiles, :, 1] -= lift * weight / float(still[smiles].sum())
 
 
 def _calm_sides(model: FaceGeometry, vertices: Float, placed: Float) -> Float:

@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 
-from emotalk_cli.render.matte import fill_smoothly
+from emotalk_cli.render.backdrop import fill_smoothly
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.teeth import Arch, moved_arch, repaint, texel_points
 
 Float = NDArray[np.float32]
 
-SAME_MOUTH_M = 0.0025
-"""With the lips' distances changed by this much, nothing is kept of the photo's picture but teeth,
-which the arch of the upper teeth then carries."""
+SAME_MOUTH_M = 0.0016
+"""With a lip's edge moved by this much, nothing is kept of the photo's picture but teeth, which the
+arch of the upper teeth then carries."""
 DARK_SHARE, LIGHT_SHARE = 0.42, 0.62
 """Brightness over that of the teeth from which on a pixel counts as tooth, or gum."""
 TOOTH_SHARE = 0.6
@@ -39,6 +39,8 @@ MIN_SEEN_M = 0.008
 """Less than this much of the row seen tells nothing about it."""
 MAX_STEP_M, SMOOTH_M = 0.0016, 0.0010
 """Edges of single teeth differ from the painted ones by no more, and are smoothed by so much."""
+RIM_PX = 1.2
+"""So much of the photo at the teeth's edges is not theirs alone."""
 RATIO = (0.45, 1.5)
 """Bounds of the light that seen teeth lend to those beside them."""
 MIN_LIGHT = 0.6
@@ -47,8 +49,8 @@ MIN_LIGHT = 0.6
 class SeenMouth:
     """The inside of the mouth that the photo shows."""
 
-    def __init__(self, photo: NDArray[np.uint8], upper: Float, lower: Float, gaps: Float) -> None:
-        """upper, lower: (N, 2) px, the lips' edges in the photo (H, W, 3). gaps: (COLUMNS,) m."""
+    def __init__(self, photo: NDArray[np.uint8], upper: Float, lower: Float) -> None:
+        """upper, lower: (N, 2) px, the lips' edges in the photo (H, W, 3)."""
         outline = np.concatenate([upper, lower[::-1]])
         height, width = photo.shape[:2]
         x0, y0 = (int(v) for v in np.floor(np.maximum(outline.min(axis=0) - 4, 0)))
@@ -64,7 +66,7 @@ class SeenMouth:
         self._bright = float(np.quantile(level[core], 0.9)) if core.any() else 1.0
         chosen = core & (level > 0.75 * self._bright)
         self._brightest = self.colours[chosen] if chosen.sum() > MIN_TOOTH_PX else None
-        self._gaps = gaps
+        self._outline = f32(outline - [x0, y0])
         self.frame_px = f32([[x0, y0], [x1, y0], [x0, y1]])
         self.shows_teeth = False
 
@@ -92,17 +94,19 @@ class SeenMouth:
         soft = cv2.GaussianBlur((self.mask > 250).astype(np.float32), (0, 0), 0.8)
         return f32(found * np.clip(2.0 * soft - 1.0, 0.0, 1.0))
 
-    def lay_over(self, picture: Float, frame_xy: Float, gaps: Float) -> float:
+    def lay_over(self, picture: Float, frame_xy: Float, outline: Float, px_per_m: float) -> float:
         """Lay it over `picture` (h, w, 3) where its frame (3, 2) px stands now.
 
-        Returns 1 where the mouth is as in the photo, less where it is not.
+        outline: (2 N, 2) px, the lips' edges now. Returns 1 where the mouth is as in the photo,
+        less where it is not.
         """
-        change = float(np.abs(gaps - self._gaps).max())
-        rest = max(0.0, 1.0 - change / SAME_MOUTH_M)
-        if rest == 0.0:
-            return rest
         height, width = self._inside.shape
         corners = f32([[0, 0], [width, 0], [0, height]])
+        sides = (frame_xy[1:] - frame_xy[0]) / f32([[width], [height]])
+        change = np.abs(frame_xy[0] + self._outline @ sides - outline).max() / px_per_m
+        rest = max(0.0, 1.0 - float(change) / SAME_MOUTH_M)
+        if rest == 0.0:
+            return rest
         # warpAffine counts from pixel centres.
         move = cv2.getAffineTransform(corners - 0.5, np.asarray(frame_xy - 0.5, np.float32))
         size = (picture.shape[1], picture.shape[0])
@@ -145,6 +149,8 @@ class _Rows:
         self._arch = arch
         self._px_m = float(arch.below_m[0] - arch.below_m[1])
         columns = tooth.shape[1]
+        step = float(np.linalg.norm(xy[1:, :] - xy[:-1, :], axis=-1).mean())
+        self._rim = max(1, round(RIM_PX / step))
         self.weight = np.zeros_like(tooth)
         self.edge = np.full(columns, np.nan, np.float32)
         self._bottom = np.full(columns, np.nan, np.float32)
@@ -180,7 +186,9 @@ class _Rows:
         self._bottom[k] = last + 1
         if (visible[-1] - last) * self._px_m > UNDER_M:
             self.edge[k] = last + 1
-        self.weight[hits[0] : last + 1, k] = tooth[hits[0] : last + 1]
+        # The pixel at the edge is half lip or depth.
+        end = max(int(hits[0]) + 1, last + 1 - self._rim)
+        self.weight[hits[0] : end, k] = tooth[hits[0] : end]
 
     def offset(self) -> Float:
         """How many rows lower than painted each column's tooth ends, smoothly."""

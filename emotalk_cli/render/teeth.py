@@ -29,7 +29,7 @@ GUM_M = 0.009
 LEAN = 0.25
 """How far the teeth lean outwards, over their height: roots stand further back."""
 COLUMNS = 41
-GAP_M, GAP_LIGHT = 0.00028, 0.70
+GAP_M, GAP_LIGHT = 0.00026, 0.78
 """Half width of the line between two teeth, and the light in it."""
 CORNER_M = 0.0011
 """Radius of a front tooth's lower corners."""
@@ -93,7 +93,7 @@ def make_arch(
     colours *= light[None, :, None]
     if not upper:
         # The jaw turns: its back teeth stay up, in the dark behind the corners of the mouth.
-        alpha *= np.clip((light - 0.15) / 0.2, 0.0, 1.0)
+        alpha *= np.clip((light - 0.3) / 0.3, 0.0, 1.0)
     texture = np.concatenate([colours * alpha[..., None], 255.0 * alpha[..., None]], axis=2)
     return Arch(points, _strip_triangles(np.abs(t)), uv, f32(texture), along, above)
 

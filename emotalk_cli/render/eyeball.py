@@ -1,0 +1,104 @@
+"""The eyeball of a photo: its white, and its iris, which turns with the gaze."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk_cli.render.backdrop import fill_smoothly
+from emotalk_cli.render.projection import f32
+
+Float = NDArray[np.float32]
+
+IRIS_EDGE = 0.10
+"""Softness of the iris' border over its radius."""
+WHITE_SHARE, MIN_WHITE_PX = 0.72, 6
+"""Pixels with this share of the brightest white's light are white as well; the others are shade."""
+EDGE_SHADE = 0.42
+"""How much darker the eyeball is next to the lids."""
+CORNER_SHADE = 0.30
+"""How much darker the white is in the corners of the eye."""
+
+
+class Eyeball:
+    """The eyeball's picture: the white without the iris, and the whole iris to lay on it."""
+
+    def __init__(
+        self,
+        photo: Float,
+        opening: Float,
+        centre: Float,
+        radius: float,
+        up: Float,
+        across: Float,
+    ) -> None:
+        """Photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px; across
+        (h, w): -1 in one corner of the eye, 1 in the other.
+        """
+        self._photo = photo
+        height, width = opening.shape
+        self._x, self._y = np.meshgrid(
+            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
+        )
+        x, y = self._x + 0.5 - centre[0], self._y + 0.5 - centre[1]
+        away = np.hypot(x, y) / max(radius, 1.0)
+        self._radius = radius
+        self._alpha = np.clip((1.0 + IRIS_EDGE - away) / (2.0 * IRIS_EDGE), 0.0, 1.0)
+        self._white = _whole_white(photo, opening, away, across)
+        self._iris = self._whole_iris(opening, away, x, y, up)
+        rest = self._white + self._alpha[..., None] * (self._iris - self._white)
+        near = cv2.dilate(opening, np.ones((5, 5), np.uint8))[..., None]
+        self._rest = (photo - rest) * near
+        inside = cv2.GaussianBlur(cv2.erode(opening, np.ones((3, 3), np.uint8)), (0, 0), 1.2)
+        self._rest_inside = (photo - rest) * (opening * inside)[..., None]
+
+    def _whole_iris(self, opening: Float, away: Float, x: Float, y: Float, up: Float) -> Float:
+        """The photo inside the iris; what the lids hide is taken from its mirror image."""
+        seen = ((opening > 0.99) & (away < 1.15)).astype(np.float32)
+        height = x * up[0] + y * up[1]
+        mirror_x = (self._x - 2.0 * height * up[0]).astype(np.float32)
+        mirror_y = (self._y - 2.0 * height * up[1]).astype(np.float32)
+        mirrored = cv2.remap(self._photo, mirror_x, mirror_y, cv2.INTER_LINEAR)
+        mirror_seen = cv2.remap(seen, mirror_x, mirror_y, cv2.INTER_LINEAR)
+        soft = cv2.GaussianBlur(seen, (0, 0), 0.8) * seen
+        hidden = np.maximum(mirror_seen - soft, 0.0) > 0.5
+        known = np.where(seen > 0.0, 1.0, np.where(hidden, 1.0, 0.0)).astype(np.float32)
+        picture = np.where((seen > 0.0)[..., None], self._photo, mirrored)
+        return fill_smoothly(picture, known)
+
+    def draw(self, shift: Float, lids_px: float, edge: Float) -> Float:
+        """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px.
+
+        lids_px: how far the lids have moved; at their old edges the photo shows lashes. edge
+        (h, w): how near the lids are, 1 at their margins.
+        """
+        amount = float(np.hypot(*shift)) / max(0.3 * self._radius, 1.0)
+        move = f32([[1, 0, shift[0]], [0, 1, shift[1]]])
+        size = (self._alpha.shape[1], self._alpha.shape[0])
+        flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
+        alpha = cv2.warpAffine(self._alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
+        iris = cv2.warpAffine(self._iris, move, size, **flags)
+        rest = self._rest + min(1.0, lids_px) * (self._rest_inside - self._rest)
+        rest *= max(0.0, 1.0 - amount)
+        ball = self._white + alpha * (iris - self._white)
+        # What the photo shows has its shade; what comes to light gets it here.
+        shade = EDGE_SHADE * min(1.0, max(lids_px, 2.0 * amount))
+        ball[..., :3] *= 1.0 - shade * edge[..., None]
+        return np.asarray(ball + rest, np.float32)
+
+
+def _whole_white(photo: Float, opening: Float, away: Float, across: Float) -> Float:
+    """The white (h, w, 4) of the eye without iris and lids, continued from where it is seen."""
+    seen = (opening > 0.99) & (away > 1.22)
+    if seen.sum() < MIN_WHITE_PX:
+        seen = (opening > 0.5) & (away > 1.0)
+    level = photo[..., :3].mean(axis=2)
+    if seen.any():
+        seen &= level > WHITE_SHARE * float(np.quantile(level[seen], 0.9))
+    shade = 1.0 - CORNER_SHADE * np.clip(np.abs(across), 0.0, 1.2)[..., None] ** 3
+    even = photo.copy()
+    even[..., :3] /= shade
+    white = fill_smoothly(even, seen.astype(np.float32) + 1e-4)
+    white[..., :3] *= shade
+    return white
