@@ -73,14 +73,16 @@ def read_style(track: FaceTrack) -> Style:
     names, expression = track.expression_names, track.expression[seen].astype(np.float64)
     delta = pose_delta(track.head_pose, track.valid, track.rest_pose)[seen].astype(np.float64)
     slow, quick = _split(delta[:, :3], track.fps)
-    rest = np.minimum(np.quantile(expression, REST_QUANTILE, axis=0), REST_LIMIT)
+    rest = track.rest_expression
+    if rest is None:
+        rest = np.quantile(expression, REST_QUANTILE, axis=0)
     return Style(
         amplitude=_amplitudes(expression, names, track.fps),
         turn_rad=slow.std(axis=0),
         quick_rad=quick.std(axis=0),
         asymmetry=_asymmetries(expression, names),
         rest={
-            name: float(value)
+            name: min(float(value), REST_LIMIT)
             for name, value in zip(names, rest, strict=True)
             if _region(name) in ("brows", "lids", "cheeks")
         },

@@ -41,6 +41,11 @@ def at(text: str, time_s: float, intensity: float = 1.0) -> np.ndarray:
         ("happy + surprised", row(happy=0.5, surprised=0.5)),
         ("happy:1,sad:1", row(happy=0.5, sad=0.5)),
         ("neutral", row(neutral=1)),
+        ("va:0.81,0.51", row(happy=1)),
+        ("va: -0.63 , -0.27", row(sad=1)),
+        ("VA:+0.4/+0.67", row(surprised=1)),
+        ("va:0,0", row(neutral=1)),
+        ("va:0.81,0.51 + sad:1", row(happy=0.5, sad=0.5)),
     ],
 )
 def test_one_key(text: str, expected: np.ndarray) -> None:
@@ -91,6 +96,10 @@ def test_weights_stay_on_the_simplex(keys: list[tuple[float, str]]) -> None:
         ("2.5", "No emotion stands"),
         ("happy:2", "strength"),
         ("happy:nan", "strength"),
+        ("happy:auto:auto", "strength"),
+        ("happy:", "strength"),
+        ("va:0.5", "valence and arousal"),
+        ("va:2,0", "outside -1 to 1"),
         ("happy:level_4", "level 4"),
         ("1 happy, 1 sad", "repeat"),
         ("nowhere.yaml", "nowhere.yaml"),
@@ -133,3 +142,43 @@ def test_names_and_levels() -> None:
     assert all(emotion_index(word) == EMOTIONS.index(name) for word, name in SYNONYMS.items())
     assert [round(level_intensity(n), 2) for n in (1, 2, 3)] == [0.33, 0.67, 1.0]
     assert emotion_curve("", 1.0).keys[0, NEUTRAL] == 1
+
+
+def test_auto_is_as_strong_as_the_voice() -> None:
+    curve = parse_emotion("0 happy:auto, 5 sad:0.5")
+    assert curve.follows_voice and not parse_emotion("happy:0.5").follows_voice
+    voice = np.array([0.0, 0.25, 1.0])
+    np.testing.assert_allclose(
+        curve.weights([1.0, 1.0, 1.0], voice),
+        [row(neutral=1), row(happy=0.25, neutral=0.75), row(happy=1)],
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(curve.weights([9.0], [0.0])[0], row(sad=0.5, neutral=0.5), atol=1e-6)
+
+
+def test_auto_alone_in_mixes_and_scaled() -> None:
+    alone = parse_emotion("auto").weights([0.0], [1.0])[0]
+    assert alone[EMOTIONS.index("happy")] > 0.3 and alone[EMOTIONS.index("surprised")] > 0.1
+    mixed = parse_emotion("happy:0.6:auto, sad:0.3", 0.5)
+    np.testing.assert_allclose(
+        mixed.weights([0], [1.0])[0], row(happy=0.3, sad=0.15, neutral=0.55), atol=1e-6
+    )
+    np.testing.assert_allclose(mixed.weights([0], [0.0])[0], row(sad=0.15, neutral=0.85), atol=1e-6)
+
+
+def test_a_timeline_of_valence_and_arousal() -> None:
+    curve = parse_emotion("0 va:0,0, 3 va:0.81,0.51, 6 happy:auto")
+    np.testing.assert_allclose(curve.weights([4.5])[0], row(happy=1), atol=1e-6)
+    assert len(curve.times_s) == 3
+
+
+def test_yaml_knows_auto_and_pairs(tmp_path: Path) -> None:
+    path = tmp_path / "keys.yaml"
+    path.write_text("0: {happy: auto}\n2: {va: [-0.63, -0.27]}\n4: va:0.81,0.51\n6: sad:0.4:auto\n")
+    curve = parse_emotion(str(path))
+    np.testing.assert_allclose(
+        curve.weights([0.0], [0.5])[0], row(happy=0.5, neutral=0.5), atol=1e-6
+    )
+    np.testing.assert_allclose(curve.weights([3.0])[0], row(sad=1), atol=1e-6)
+    np.testing.assert_allclose(curve.weights([5.0])[0], row(happy=1), atol=1e-6)
+    np.testing.assert_allclose(curve.weights([9.0], [0.0])[0], row(neutral=1), atol=1e-6)
