@@ -27,7 +27,7 @@ from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.journal import Journal, best_validation
 from emotalk_cli.decoders.losses import MotionLoss
-from emotalk_cli.decoders.solvers import alphas_cumprod
+from emotalk_cli.decoders.solvers import TIMESTEPS, alphas_cumprod
 from emotalk_cli.decoders.spec import Spec
 from emotalk_cli.decoders.tensors import load_tensors, save_tensors
 from emotalk_cli.decoders.validation import validate
@@ -246,7 +246,7 @@ class Trainer:
         if self.config.mode == "regression":
             x, timestep = (
                 torch.zeros_like(noise),
-                torch.full_like(timestep, diffusion.TIMESTEPS - 1),
+                torch.full_like(timestep, TIMESTEPS - 1),
             )
         else:
             x = diffusion.add_noise(batch.x0, noise, timestep, self._alphas)

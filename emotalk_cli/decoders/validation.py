@@ -9,6 +9,7 @@ from torch import Tensor
 from emotalk_cli.decoders import diffusion
 from emotalk_cli.decoders.denoiser import Denoiser
 from emotalk_cli.decoders.losses import MotionLoss
+from emotalk_cli.decoders.solvers import TIMESTEPS
 from emotalk_cli.decoders.spec import Spec
 from emotalk_cli.decoders.windows import Batch, Windows, mix, moved
 
@@ -69,10 +70,10 @@ def _loss(
     regression = spec.mode == "regression"
     total = 0.0
     for level in range(1 if regression else LEVELS):
-        timestep = (level * 2 + 1) * diffusion.TIMESTEPS // (2 * LEVELS)
+        timestep = (level * 2 + 1) * TIMESTEPS // (2 * LEVELS)
         moment = torch.full((len(noise),), timestep, device=noise.device)
         if regression:
-            moment, x = torch.full_like(moment, diffusion.TIMESTEPS - 1), noise * 0
+            moment, x = torch.full_like(moment, TIMESTEPS - 1), noise * 0
         else:
             x = diffusion.add_noise(batch.x0, noise, moment, alphas)
         terms = loss.terms(model(x, moment, batch.conditions), batch.x0, batch.mask)
