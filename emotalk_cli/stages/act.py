@@ -229,9 +229,14 @@ def _read_voices(
         for name in sorted(names)
         if not is_held_out(_clip_of(name, names), held_out)
     ]
-    if not paths:
+    if not names:
         raise EmotalkError(
             f"{audio} holds no audio features.", "Run `emotalk extract-audio` on some speech first."
+        )
+    if not paths:
+        raise EmotalkError(
+            f"All {len(names)} recordings in {audio} are held out at the share {held_out:g}.",
+            "Give more recordings, or hold out fewer.",
         )
     progress.task("Reading voices", len(paths))
     voices: dict[str, list[_Voice]] = {}

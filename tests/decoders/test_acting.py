@@ -75,7 +75,7 @@ def test_blinks_come_at_the_wanted_rate_and_close_the_eye(rate: float) -> None:
     closure = lid_closure(times, [2.01, 6.5], np.random.default_rng(0))
     assert closure[45:60].max() > 0.85
     shut = np.flatnonzero(closure[40:65] > 0.5)
-    assert 2 <= len(shut) <= 6
+    assert 2 <= len(shut) <= 5
     assert closure[100:140].max() == 0
 
 
@@ -151,6 +151,30 @@ def test_a_performance_shows_its_emotion_in_proportion(emotion: str) -> None:
     assert np.corrcoef(profile(1.0) - rest, table)[0, 1] > 0.95
     distances = [np.linalg.norm(profile(s) - rest) for s in (0, 0.25, 0.5, 0.75, 1)]
     assert np.all(np.diff(distances) > 0.02)
+
+
+def test_an_emotion_grows_with_the_voice_and_fades_in_silence() -> None:
+    found = beats()
+    smile = np.mean(
+        [
+            act_face(
+                found, parse_emotion("happy", 0.6), UNITS, np.random.default_rng(n)
+            ).expression[:, UNITS.index("mouthSmileLeft")]
+            for n in range(4)
+        ],
+        axis=0,
+    )
+    loud, silent = found.energy > 0.7, (found.times_s > 21) & (found.times_s < 25)
+    assert smile[loud].mean() > 1.15 * smile[silent].mean()
+    assert np.corrcoef(smile, found.energy)[0, 1] > 0.6
+
+
+def test_sad_lids_droop_and_still_blink() -> None:
+    lids = act_face(beats(), parse_emotion("sad"), UNITS, np.random.default_rng(0)).expression[
+        :, UNITS.index("eyeBlinkLeft")
+    ]
+    assert 0.1 < np.median(lids) < 0.3
+    assert lids.max() > 0.9
 
 
 def test_a_timeline_is_followed_within_a_third_of_a_second() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from emotalk_cli import store
+from emotalk_cli.decoders.data import is_held_out
 from emotalk_cli.decoders.emotions import EMOTIONS, emotion_curve
 from emotalk_cli.decoders.motion import pose_delta
 from emotalk_cli.errors import EmotalkError, StaleOutputError
@@ -108,6 +109,16 @@ def test_measured_heads_are_used(voices: Path, acted: Path, tmp_path: Path) -> N
         speeds.append(np.abs(np.diff(nods)).mean() * 25)
     assert max(speeds) > 10  # degrees per second: the nods of 5 degrees, 1.5 times a second
     assert min(speeds) < 5  # the performances that move as the prior says
+
+
+def test_recordings_held_out_are_not_heard(voices: Path, tmp_path: Path) -> None:
+    held = [n for n in range(3) if is_held_out(f"v{n}", 0.7)]
+    assert 0 < len(held) < 3  # sha256 says which, the same everywhere
+    made = act(voices, tmp_path, held_out=0.7, takes=1, limit=8)
+    heard = {store.read(p, FaceTrack).labels.speaker for p in (made / "tracks").iterdir()}
+    assert heard == {f"acted-{'ab'[n % 2]}" for n in range(3) if n not in held}
+    with pytest.raises(EmotalkError, match="held out"):
+        act(voices, tmp_path / "none", held_out=1.0)
 
 
 def test_no_voice_no_corpus(tmp_path: Path) -> None:
