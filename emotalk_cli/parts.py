@@ -139,15 +139,10 @@ FACE_MODELS: Table = {
     "flame": "emotalk_cli.face3d.flame_model:load_flame_model",
     "bfm": "emotalk_cli.face3d.bfm_model:load_bfm_model",
 }
-FACE_MODELS: Table = {
-    "default": "emotalk_cli.face3d.default_model:load_default_face_model",
-    "ict": "emotalk_cli.face3d.ict_model:load_ict_model",
-    "flame": "emotalk_cli.face3d.flame_model:load_flame_model",
-    "bfm": "emotalk_cli.face3d.bfm_model:load_bfm_model",
-}
 RENDERERS: Table = {
     "portrait": "emotalk_cli.render.pasted:animate_portrait",
     "mesh": "emotalk_cli.render.mesh:MeshRenderer",
+    "pytorch3d": "emotalk_cli.render.pytorch3d_mesh:Pytorch3dRenderer",
 }
 
 
