@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,15 +45,23 @@ def frames_around(waveform: Float, first: int, last: int, length: int) -> Float:
     return np.lib.stride_tricks.sliding_window_view(padded, length)[::HOP]
 
 
-def in_blocks(waveform: Float, encode: Callable[[Float], Float], columns: int) -> Float:
+def in_blocks(
+    waveform: Float, encode: Callable[[Float], Float], columns: int, *, threads: int = 1
+) -> Float:
     """Encode a recording of any length block by block -> (N, columns).
 
     `encode` maps samples to rows of the same clock, counted from its own first sample. It sees
-    `CONTEXT_ROWS` more on either side of each block.
+    `CONTEXT_ROWS` more on either side of each block. `threads` blocks are done at the same time.
     """
     out = np.zeros((row_count(len(waveform)), columns), np.float32)
-    for first, last in blocks(len(waveform)):
+
+    def fill(block: tuple[int, int]) -> None:
+        first, last = block
         start = max(0, first - CONTEXT_ROWS)
         rows = encode(waveform[start * HOP : (last + CONTEXT_ROWS) * HOP])
         out[first:last] = rows[first - start : last - start]
+
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(fill, blocks(len(waveform))):
+            pass
     return out

@@ -15,6 +15,7 @@ HIDDEN_LAYER = 2  # of 0..3
 # A phone is recognised after it was heard. On synthetic speech with known phone times the rows
 # tell most about what was 30 ms (flite, four voices) and 25 ms (espeak-ng, four voices) before.
 LATENCY = 480  # samples
+THREADS = 2  # blocks at a time: numpy lets others run while it multiplies
 
 # Each class takes the phones of all the recogniser's languages that look alike on the lips, so
 # that a language which no training clip spoke still meets trained inputs. What is named nowhere
@@ -85,7 +86,7 @@ class HamaEncoder:
 
     def encode(self, waveform: Float) -> Float:
         """Mono 16 kHz waveform (S,) in -1..1 -> posteriors (N, P) float32; row n is n / 50 s."""
-        return in_blocks(waveform, self._posteriors, len(self.feature_names))
+        return in_blocks(waveform, self._posteriors, len(self.feature_names), threads=THREADS)
 
     def _posteriors(self, waveform: Float) -> Float:
         return posteriors(on_time(waveform), self._fold)
@@ -108,7 +109,7 @@ class HamaHiddenEncoder:
 
     def encode(self, waveform: Float) -> Float:
         """Mono 16 kHz waveform (S,) in -1..1 -> posteriors and layer (N, P); row n is n / 50 s."""
-        return in_blocks(waveform, self._rows, len(self.feature_names))
+        return in_blocks(waveform, self._rows, len(self.feature_names), threads=THREADS)
 
     def _rows(self, waveform: Float) -> Float:
         thoughts = on_time(waveform)

@@ -65,7 +65,8 @@ def think(waveform: Float) -> Thoughts:
 
 def _log_mel(waveform: Float, weights: Mapping[str, Float]) -> Float:
     padded = np.pad(waveform, WINDOW // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::MEL_HOP]
+    overlapping = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::MEL_HOP]
+    frames = np.ascontiguousarray(overlapping)  # BLAS takes no rows that share memory
     real, imaginary = (frames @ weights[f"stft_{part}_kernel"][:, 0].T for part in ("real", "imag"))
     mel = (real**2 + imaginary**2) @ weights["mel_fb"]
     return np.asarray(np.log(np.maximum(mel, POWER_FLOOR)))
