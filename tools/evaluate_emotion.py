@@ -19,20 +19,27 @@ from rich.console import Console
 from rich.table import Table
 
 from emotalk_cli import parts, store
-from emotalk_cli.decoders.direction import Direction
-from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
+from emotalk_cli.audio.features import extract_features
+from emotalk_cli.audio.waveform import load_waveform
+from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
+from emotalk_cli.decoders.emotions import EMOTIONS, emotion_curve
 from emotalk_cli.decoders.head_motion import MANNERS
 from emotalk_cli.decoders.motion import add_pose
+from emotalk_cli.decoders.mouth import mouth_of
 from emotalk_cli.decoders.prototypes import prototypes
+from emotalk_cli.decoders.sampling import sample_motion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.camera import project
 from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.fitting import fit_photo
+from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.face3d.rest import resting_expression
 from emotalk_cli.progress import Quiet
+from emotalk_cli.render.photo import read_photo
 from emotalk_cli.render.sheet import contact_sheet, write_png
-from emotalk_cli.schema import FaceTrack, MadeBy
-from emotalk_cli.stages.motion_making import listen, load_decoders, make_motion
-from emotalk_cli.stages.person_making import Person, make_person
+from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
+from emotalk_cli.stages.motion_making import WEIGHTS
+from tools.face_reader import CLASSES, FaceReader
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -46,30 +53,35 @@ SHOWN_PX = 240
 
 @dataclass(frozen=True)
 class Cast:
-    """One portrait that can be drawn: `box` (4,) is its resting face in the photo's pixels."""
+    """One portrait that can be drawn: the photo, its landmarks (478, 3) px, the fitted face, how
+    it rests (E,), and the renderer.
+    """
 
-    name: str
-    person: Person
-    renderer: parts.Renderer
+    photo: Picture
+    landmarks: Array
+    still: FaceTrack
     rest: Array
+    renderer: parts.Renderer
 
 
 def cast(path: Path, size_px: int) -> Cast:
     """A portrait ready to be drawn; EmotalkError where it cannot be used."""
-    model, person = load_default_face_model(), make_person(path, MADE_BY, Quiet())
+    model, photo = load_default_face_model(), read_photo(path)
+    landmarks = require_face(photo, path).landmarks
+    height, width = photo.shape[:2]
+    still = fit_photo(landmarks, width, height, model, made_by=MADE_BY)
     renderer: parts.Renderer = parts.make(
-        parts.RENDERERS, "portrait", person.photo, person.landmarks, person.still, model,
-        size_px=size_px,
-    )  # fmt: skip
-    rest = resting_expression(person.still.expression[0], person.still.shape, model)
-    return Cast(path.stem, person, renderer, rest)
+        parts.RENDERERS, "portrait", photo, landmarks, still, model, size_px=size_px
+    )
+    rest = resting_expression(still.expression[0], still.shape, model)
+    return Cast(photo, landmarks, still, rest, renderer)
 
 
 def face_points(who: Cast, head_pose: Array) -> Array:
     """Where the resting face is in a drawn frame, whatever the mouth does: (478, 2) px."""
-    model, still = load_default_face_model(), who.person.still
+    model, still = load_default_face_model(), who.still
     points = model.landmarks(still.shape, np.zeros_like(still.expression[:1]))
-    scale = who.renderer.width_px / who.person.photo.shape[1]
+    scale = who.renderer.width_px / who.photo.shape[1]
     return np.asarray(project(points, head_pose[None], still.camera)[0, :, :2] * scale, np.float32)
 
 
@@ -80,15 +92,19 @@ def still_motion(who: Cast, emotion: str) -> tuple[Array, Array]:
     delta = np.zeros((1, 6), np.float32)
     delta[0, :3], delta[0, 5] = np.radians(manner.posture_deg), 1e-3 * manner.forward_mm
     expression = np.clip(who.rest + table, 0, 1).astype(np.float32)
-    return expression[None], add_pose(who.person.still.head_pose[0], delta)
+    return expression[None], add_pose(who.still.head_pose[0], delta)
 
 
-def spoken_motion(who: Cast, speech: Path, emotion: str, emo_decoder: Path | None) -> FaceTrack:
-    """What `generate` would draw."""
-    features = listen(speech, None, MADE_BY, Quiet())
-    direction = Direction(emotion=parse_emotion(emotion), onset_s=0.0)
-    decoders = load_decoders(None, emo_decoder)
-    return make_motion(features, who.person.still, decoders, direction, FPS, MADE_BY)
+def spoken_motion(
+    who: Cast, voice: AudioFeatures, emotion: str, decoders: tuple[Decoder, Decoder]
+) -> tuple[Array, Array]:
+    """What `generate` would draw: expression (T, E) and head pose (T, 6)."""
+    frames = round(voice.duration_s * FPS)
+    weights = emotion_curve(emotion, 1.0).weights(np.arange(frames) / FPS)
+    mouth = mouth_of(load_default_face_model(), who.still.shape)
+    motion = sample_motion(*decoders, voice, weights, frames=frames, fps=FPS, mouth=mouth)
+    expression = np.clip(motion.expression + who.rest, 0, 1).astype(np.float32)
+    return expression, add_pose(who.still.head_pose[0], motion.head_pose_delta)
 
 
 @dataclass
@@ -120,46 +136,59 @@ def main(
     portraits: Path,
     speech: Path,
     actor: Annotated[Path | None, typer.Option(help="FaceTracks of a real actor.")] = None,
-    emo_decoder: Annotated[Path | None, typer.Option(help="Another emotion decoder.")] = None,
+    emo_decoder: Annotated[Path, typer.Option(help="The emotion decoder.")] = WEIGHTS / "emo",
     stills: Annotated[bool, typer.Option(help="Prototypes alone: no decoder, no speech.")] = False,
     sheet: Annotated[Path | None, typer.Option(help="PNG: one row a person.")] = None,
     size: Annotated[int, typer.Option(help="Longer side of the frames, px.")] = 512,
 ) -> None:
     """Print accuracy, confusion and the agreement with the actor."""
-    from tools.face_reader import CLASSES, FaceReader
-
     reader, console = FaceReader(), Console(width=120)
+    decoders = load_decoder(WEIGHTS / "lip"), load_decoder(emo_decoder)
+    encoder = parts.make(parts.SPEECH_ENCODERS, decoders[0].spec.encoder)
+    voice = extract_features(load_waveform(speech, Quiet()), encoder, made_by=MADE_BY)
     tally = Tally({name: [] for name in EMOTIONS}, {name: [] for name in EMOTIONS})
     profiles: dict[str, list[Array]] = {name: [] for name in EMOTIONS}
     shown: list[Picture] = []
     for path in sorted(portraits.glob("*.jpg")):
-        try:
-            who = cast(path, size)
-        except EmotalkError:
-            continue
-        own = CLASSES[int(reader.read(who.person.photo, who.person.landmarks[:, :2]).argmax())]
-        console.print(f"{path.stem}: the photo reads {own}")
-        if own != "neutral":
+        who = _neutral_cast(path, size, reader, console)
+        if who is None:
             continue
         for emotion in EMOTIONS:
             if stills:
                 expression, poses = still_motion(who, emotion)
             else:
-                track = spoken_motion(who, speech, emotion, emo_decoder)
-                expression, poses = track.expression, track.head_pose
+                expression, poses = spoken_motion(who, voice, emotion, decoders)
             profiles[emotion].append(expression.mean(axis=0))
-            read = []
-            for k in range(0, len(expression), EVERY):
-                frame = who.renderer.frame(expression[k], poses[k])
-                read.append(reader.read(frame, face_points(who, poses[k])))
-                if k <= len(expression) // 2 < k + EVERY:
-                    shown.append(_thumbnail(frame, face_points(who, poses[k])))
-            tally.add(emotion, read)
+            tally.add(emotion, _read(who, reader, expression, poses, shown))
     _show(console, tally, CLASSES)
     if actor is not None:
         _show_actor(console, profiles, actor_profiles(actor))
     if sheet is not None:
         write_png(contact_sheet(shown, len(EMOTIONS)), sheet)
+
+
+def _neutral_cast(path: Path, size_px: int, reader: FaceReader, console: Console) -> Cast | None:
+    """The portrait, if it can be used and its own photo reads neutral."""
+    try:
+        who = cast(path, size_px)
+    except EmotalkError:
+        return None
+    own = CLASSES[int(reader.read(who.photo, who.landmarks[:, :2]).argmax())]
+    console.print(f"{path.stem}: the photo reads {own}")
+    return who if own == "neutral" else None
+
+
+def _read(
+    who: Cast, reader: FaceReader, expression: Array, poses: Array, shown: list[Picture]
+) -> list[NDArray[np.float64]]:
+    """What is read in every EVERY-th frame; the middle one's face is added to `shown`."""
+    read = []
+    for k in range(0, len(expression), EVERY):
+        frame, points = who.renderer.frame(expression[k], poses[k]), face_points(who, poses[k])
+        read.append(reader.read(frame, points))
+        if k <= len(expression) // 2 < k + EVERY:
+            shown.append(_thumbnail(frame, points))
+    return read
 
 
 def _thumbnail(frame: Picture, points: Array) -> Picture:
