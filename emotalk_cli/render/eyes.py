@@ -36,6 +36,8 @@ LASH_SHARE = 0.085
 """Skin this near to a margin (over the eye's width) moves with it as a whole."""
 BROW_SHARE = 0.85
 """The skin is stretched up to here on the way from the margin to the brow."""
+LASH_WIDTH_SHARE = 0.11
+"""Lashes, which a blink takes off the lid, are thinner than this, over the eye's width."""
 MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
@@ -252,6 +254,7 @@ class _Eye:
         )
         self._last = np.zeros(4, np.float32) - 9.0
         self._tightness, self._plain = self._plain_lid(s)
+        self._lashless = self._without_lashes()
 
     def _plain_lid(self, s: Float) -> tuple[float, Float]:
         """How little lid the photo shows between lashes and brow (0..1), and skin to put there.
@@ -265,6 +268,16 @@ class _Eye:
         under = (self._n < self._lower - 0.15 * self._width) & (self._n > self._floor)
         known = (under & (s > 0.0) & (s < self._width)).astype(np.float32)
         return tightness, fill_smoothly(self._photo, known + 1e-6)
+
+    def _without_lashes(self) -> Float:
+        """The difference (h, w, 4) that takes lashes off the lid: they point down in a blink."""
+        across = max(3, round(LASH_WIDTH_SHARE * self._width)) | 1
+        closed = cv2.morphologyEx(self._photo, cv2.MORPH_CLOSE, np.ones((1, across), np.uint8))
+        smooth = cv2.GaussianBlur(closed, (0, 0), 0.25 * across)
+        over = (self._n - self._upper) / (0.5 * LASH_SHARE * self._width)
+        zone = np.clip(over - 0.6, 0.0, 1.0) * np.clip(8.0 - over, 0.0, 1.0)
+        zone *= np.clip(4.0 * self._shape, 0.0, 1.0)
+        return f32(zone[..., None] * (smooth - self._photo))
 
     def _set_box(self, upper: Float, texture: Texture) -> None:
         height = int(texture.corners[1, 1] + texture.box[1]) - 2 * texture.margin_px
@@ -325,7 +338,8 @@ class _Eye:
         bare = self._tightness * closed
         top = np.clip((self._upper + 1.5 * lash - self._n) / (2.5 * lash), 0.0, 1.0)
         share_up *= 1.0 - bare * (1.0 - top)
-        skin = self._drawn_along(-rise * share_up)
+        photo = self._photo + min(1.0, 1.5 * closed) * self._lashless
+        skin = self._drawn_along(photo, -rise * share_up)
         if bare > 0.0:
             lid = np.clip((self._n - upper - lash) / lash, 0.0, 1.0)
             lid *= top * top * (3.0 - 2.0 * top) * min(1.0, 2.0 * bare)
@@ -334,14 +348,14 @@ class _Eye:
         # The wet rim of the lower lid goes out of sight as the eye closes.
         sink = sink + WET_RIM_SHARE * self._width * closed * self._shape
         under = np.clip(0.5 * (upper + lower) - self._n + 0.5, 0.0, 1.0)[..., None]
-        skin += under * (self._drawn_along(-sink * share_down) - skin)
+        skin += under * (self._drawn_along(self._photo, -sink * share_down) - skin)
         return f32(skin)
 
-    def _drawn_along(self, move: Float) -> Float:
-        """The photo (h, w, 4) read `move` (h, w) px further up at every pixel."""
+    def _drawn_along(self, photo: Float, move: Float) -> Float:
+        """A photo (h, w, 4) read `move` (h, w) px further up at every pixel."""
         return f32(
             cv2.remap(
-                self._photo,
+                photo,
                 (self._x + move * self._up[0]).astype(np.float32),
                 (self._y + move * self._up[1]).astype(np.float32),
                 cv2.INTER_CUBIC,

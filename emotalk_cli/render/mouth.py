@@ -16,7 +16,8 @@ from emotalk_cli.render.tongue import Tongue, make_tongue
 
 Float = NDArray[np.float32]
 
-SUPERSAMPLING = 2
+SUPERSAMPLING, LARGE_PX = 2, 110
+"""Mouths are drawn finer than the picture and scaled down, but for those as wide as this."""
 MOUTH_WIDTH_M = 0.0465
 """Width of a mouth at rest to which teeth of the usual size belong."""
 SIZES = (0.85, 1.15)
@@ -69,7 +70,10 @@ class Mouth:
         middle = 0.5 * (lips[len(lips) // 2] + neutral[model.contours["lips_inner_lower"]].mean(0))
         middle[:2] = [0.5 * (lips[0, 0] + lips[-1, 0]), lips[len(lips) // 2, 1]]
         middle[2] = lips[len(lips) // 2, 2]
-        px_per_m = SUPERSAMPLING * registered.camera.focal_px / float(registered.depth.min())
+        px_per_m = registered.camera.focal_px / float(registered.depth.min())
+        large = px_per_m * float(np.ptp(lips[:, 0])) > LARGE_PX
+        self._finer = 1 if large else SUPERSAMPLING
+        px_per_m *= self._finer
         tooth, gum = colours["tooth"], colours["gum"]
         upper = make_arch(middle + UPPER_EDGE_M * scale, scale, px_per_m, tooth, gum, upper=True)
         if seen is not None and seen.shows_teeth:
@@ -117,7 +121,7 @@ class Mouth:
         x1, y1 = (int(v) for v in np.ceil(np.minimum(outline.max(axis=0) + 3, [width, height])))
         if x1 - x0 < 4 or y1 - y0 < 2:
             return
-        n = SUPERSAMPLING
+        n = self._finer
         box, origin = (x1 - x0, y1 - y0), f32([x0, y0])
         mask = np.zeros((box[1] * n, box[0] * n), np.uint8)
         polygon = np.round((outline - origin) * (n * 16) - 8).astype(np.int32)
