@@ -134,7 +134,9 @@ def direct(
     before = motion
     if direction.style is not None:
         motion = put_on(direction.style, motion, units, fps)
-    motion = _strengthened(motion, direction, units, mouth)
+    motion = _strengthened(motion, direction, units)
+    if mouth is not None and motion is not before:
+        motion = _still_closing(motion, before, units, mouth)
     motion = _turned(motion, direction, fps)
     motion = _looking(motion, before, direction, times, units, rng)
     if direction.blink_rate is not None:
@@ -149,20 +151,22 @@ def direct(
     return motion
 
 
-def _strengthened(
-    motion: Motion, direction: Direction, units: Sequence[str], mouth: Mouth | None
-) -> Motion:
+def _strengthened(motion: Motion, direction: Direction, units: Sequence[str]) -> Motion:
     if direction.upper_strength == direction.lower_strength == 1.0:
         return motion
     expression = motion.expression.copy()
     for starts, strength in ((UPPER, direction.upper_strength), (LOWER, direction.lower_strength)):
         chosen = [n for n, name in enumerate(units) if name.startswith(starts)]
         expression[:, chosen] *= np.float32(strength)
-    if mouth is not None and direction.lower_strength != 1.0:
-        lips = [units.index(name) for name in mouth.units]
-        spoken = motion.expression[:, lips]
-        expression[:, lips] = compose(spoken, expression[:, lips] - spoken, mouth)
     return replace(motion, expression=np.clip(expression, 0, 1))
+
+
+def _still_closing(motion: Motion, before: Motion, units: Sequence[str], mouth: Mouth) -> Motion:
+    """The motion with its lips shut wherever they were before."""
+    lips = [units.index(name) for name in mouth.units]
+    spoken, expression = before.expression[:, lips], motion.expression.copy()
+    expression[:, lips] = compose(spoken, expression[:, lips] - spoken, mouth)
+    return replace(motion, expression=expression)
 
 
 def _turned(motion: Motion, direction: Direction, fps: float) -> Motion:

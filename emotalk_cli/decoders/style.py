@@ -37,12 +37,14 @@ STILL_RMS = 0.004
 STILL_RAD = 0.002
 SLOW_S = 0.4
 """Head motion slower than this is posture and sway, quicker is what a person does with words."""
-SIDE_LEAST = 0.05
+SIDE_LEAST = 0.1
 """A pair of units needs this mean activity before its asymmetry is believed."""
-SIDE_LIMIT = 0.4
+SIDE_LIMIT = 0.3
 REST_QUANTILE = 0.2
 REST_LIMIT = 0.25
 """A resting face is not carried further than this: a clip that smiles throughout is no rest."""
+REST_REGIONS = ("brows", "cheeks")
+"""Narrow eyes and thin lips are who somebody is, not how he holds his face."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class Style:
 
     `amplitude`: root mean square of the quick motion of each of REGIONS, in units of activity;
     `turn_rad` (3,): the same of the head's slow turning, `quick_rad` (3,) of its quick turning;
-    `asymmetry`: unit without its side -> (left - right) / (left + right) in -1..1; `rest`: unit
-    -> activity at rest, 0..1.
+    `asymmetry`: unit without its side -> (left - right) / (left + right) in -1..1; `rest`: unit of
+    REST_REGIONS -> activity at rest, 0..1.
     """
 
     amplitude: Mapping[str, float]
@@ -84,7 +86,7 @@ def read_style(track: FaceTrack) -> Style:
         rest={
             name: min(float(value), REST_LIMIT)
             for name, value in zip(names, rest, strict=True)
-            if _region(name) in ("brows", "lids", "cheeks")
+            if _region(name) in REST_REGIONS
         },
     )
 

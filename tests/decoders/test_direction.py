@@ -105,13 +105,18 @@ def test_strengths_scale_their_half_of_the_face() -> None:
     np.testing.assert_array_equal(more[:, upper + others], was[:, upper + others])
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5, 1.5, 2.0])
-def test_shut_lips_stay_shut_at_any_strength(strength: float) -> None:
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.5, 2.0, None])
+def test_shut_lips_stay_shut_at_any_strength_and_in_any_style(strength: float | None) -> None:
     lips = [UNITS.index(name) for name in mouth().units]
     gap = mouth().gap(performed().expression[:, lips])
     shut = gap < mouth().rest_m + 5e-4
     assert shut.sum() > 50
-    after = mouth().gap(directed(lower_strength=strength).expression[:, lips])
+    if strength is None:
+        mumbling = replace(performed(), expression=0.5 * performed().expression)
+        made = directed(style=read_style(as_track(mumbling)))
+    else:
+        made = directed(lower_strength=strength)
+    after = mouth().gap(made.expression[:, lips])
     assert after[shut].max() < mouth().rest_m + 1e-3
 
 
