@@ -41,6 +41,8 @@ R = TypeVar("R", bound=Record)
 
 SUFFIX = ".h5"
 MAX_ARRAY_BYTES = 16 << 30
+MAX_FIXED_BYTES = 60_000
+"""HDF5 keeps larger attributes elsewhere."""
 COMPRESS_ABOVE_BYTES = 4096
 HASH_BLOCK_BYTES = 1 << 20
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -122,10 +124,11 @@ def write(record: Record, path: Path) -> Path:
 
     record.check()
     with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs["record"] = record.kind
+        _write_text(file, "record", record.kind)
         file.attrs["version"] = record.version
         for name in record.attribute_names():
-            file.attrs[name] = json.dumps(_plain(getattr(record, name)), ensure_ascii=False)
+            value = json.dumps(_plain(getattr(record, name)), ensure_ascii=False)
+            _write_text(file, name, value)
         for name, spec in record.array_specs().items():
             value = getattr(record, name)
             if value is not None:
@@ -136,7 +139,7 @@ def write(record: Record, path: Path) -> Path:
 def read(path: Path, kind: type[R]) -> R:
     """Read and check the record `kind` in the file `path`."""
     with _opened(path) as file:
-        found = str(file.attrs.get("record", ""))
+        found = _text(file, "record")
         if found != kind.kind:
             raise RecordError(
                 f"{path} holds {found or 'no emotalk record'}, not {kind.kind}.",
@@ -159,9 +162,9 @@ def read(path: Path, kind: type[R]) -> R:
 def read_field(path: Path, kind: type[Record], name: str) -> Any:
     """One field of the record `kind` in the file `path`, unchecked against its other fields."""
     with _opened(path) as file:
-        if file.attrs.get("record") != kind.kind:
+        if _text(file, "record") != kind.kind:
             raise RecordError(
-                f"{path} holds {file.attrs.get('record')}, not {kind.kind}.",
+                f"{path} holds {_text(file, 'record')}, not {kind.kind}.",
                 f"`emotalk inspect {path}` says what it is.",
             )
         specs = kind.array_specs()
@@ -177,7 +180,7 @@ def read_field(path: Path, kind: type[Record], name: str) -> Any:
 def kind_of(path: Path) -> type[Record]:
     """Which record the file `path` holds."""
     with _opened(path) as file:
-        return RECORDS[str(file.attrs["record"])]
+        return RECORDS[_text(file, "record")]
 
 
 def array_shape(path: Path, name: str) -> tuple[int, ...]:
@@ -199,7 +202,7 @@ def is_done(path: Path, made_by: MadeBy, *, overwrite: bool = False) -> bool:
     _refuse_foreign(path)
     try:
         with _opened(path) as file:
-            before = json.loads(str(file.attrs["made_by"]))
+            before = json.loads(_text(file, "made_by"))
     except (RecordError, KeyError, ValueError):
         return False
     refuse_other(path, before, made_by)
@@ -269,16 +272,38 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         file = h5py.File(path, "r")
     except OSError as error:
         raise RecordError(f"{path} is not a readable HDF5 file.", _REMAKE) from error
-    with file:
-        if file.attrs.get("record") not in RECORDS:
-            raise RecordError(f"{path} is no emotalk record.", f"Known: {', '.join(RECORDS)}.")
-        version = file.attrs.get("version")
-        if not isinstance(version, (int, np.integer)) or int(version) != FORMAT_VERSION:
-            raise RecordError(
-                f"{path} has format version {version}; this program reads {FORMAT_VERSION}.",
-                "Make the file again, or use the emotalk version that wrote it.",
-            )
-        yield file
+    try:
+        with file:
+            _check_header(file, path)
+            yield file
+    except (KeyError, RuntimeError, OSError) as error:  # what h5py makes of damage anywhere
+        raise RecordError(f"{path} is damaged.", _REMAKE) from error
+
+
+def _check_header(file: h5py.File, path: Path) -> None:
+    if _text(file, "record") not in RECORDS:
+        raise RecordError(f"{path} is no emotalk record.", f"Known: {', '.join(RECORDS)}.")
+    version = file.attrs.get("version")
+    if not isinstance(version, (int, np.integer)) or int(version) != FORMAT_VERSION:
+        raise RecordError(
+            f"{path} has format version {version}; this program reads {FORMAT_VERSION}.",
+            "Make the file again, or use the emotalk version that wrote it.",
+        )
+
+
+def _write_text(file: h5py.File, name: str, text: str) -> None:
+    """An attribute of fixed length where it fits: HDF5 may loop for ever in a damaged heap of
+    texts of variable length.
+    """
+    content = text.encode()
+    fixed = len(content) <= MAX_FIXED_BYTES
+    file.attrs[name] = np.bytes_(content) if fixed else text
+
+
+def _text(file: h5py.File, name: str) -> str:
+    """A text attribute; empty where there is none."""
+    value = file.attrs.get(name, "")
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _plain(value: Any) -> Any:
@@ -302,9 +327,8 @@ def _write_array(file: h5py.File, name: str, spec: ArraySpec, value: Any) -> Non
     dataset = file.create_dataset(name, value.shape, value.dtype, **(options if packed else {}))
     for part, block in blocks(value):
         dataset[part] = block
-    dataset.attrs["axes"] = " ".join(spec.axes)
-    dataset.attrs["unit"] = spec.unit
-    dataset.attrs["about"] = spec.about
+    for key, text in {"axes": " ".join(spec.axes), "unit": spec.unit, "about": spec.about}.items():
+        dataset.attrs[key] = np.bytes_(text.encode()) if text else text
 
 
 def _read_array(file: h5py.File, name: str, spec: ArraySpec, path: Path) -> Any:
@@ -333,8 +357,8 @@ def _read_attributes(file: h5py.File, kind: type[Record], path: Path) -> dict[st
     values: dict[str, Any] = {}
     for name in kind.attribute_names():
         try:
-            values[name] = _typed(json.loads(str(file.attrs[name])), hints[name])
-        except (KeyError, TypeError, ValueError) as error:
+            values[name] = _typed(json.loads(_text(file, name)), hints[name])
+        except (TypeError, ValueError) as error:
             raise RecordError(f"{path}: the attribute {name} is missing or wrong.", _REMAKE) from (
                 error
             )

@@ -10,6 +10,7 @@ FLOORS = {
     "errors": 0,
     "schema": 1,
     "store": 2,
+    "text_files": 2,
     "batch": 2,
     "kernels": 2,
     "live_link": 2,

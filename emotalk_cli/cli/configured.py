@@ -13,12 +13,14 @@ import typer
 from typer.core import TyperCommand
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.text_files import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONFIG = "config"
 SHOW_CONFIG = "show_config"
+EXAMPLE = "Print an example with --show-config."
 NOT_SHOWN = (CONFIG, SHOW_CONFIG, "help")
 
 
@@ -108,22 +110,11 @@ def configured(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _read(path: Path) -> Mapping[Any, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError, RecursionError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise EmotalkError(
-            f"{path} cannot be read as YAML: {reason}.",
-            "Print an example with --show-config.",
-        ) from error
+    values = read_yaml(path, EXAMPLE)
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise EmotalkError(
-            f"{path} is no mapping of options.", "Print an example with --show-config."
-        )
+        raise EmotalkError(f"{path} is no mapping of options.", EXAMPLE)
     return values
 
 

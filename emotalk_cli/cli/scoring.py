@@ -51,9 +51,7 @@ def score(
 
 
 def experiment(
-    plan: Annotated[
-        Path, typer.Argument(help="YAML, as in data_manifests/experiments.")
-    ],
+    plan: Annotated[Path, typer.Argument(help="YAML, as in data_manifests/experiments.")],
     data: Annotated[
         Path, typer.Option(help="A corpus, or a folder with ready records in tracks/ and audio/.")
     ],

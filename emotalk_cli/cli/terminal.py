@@ -48,7 +48,7 @@ def tell(result: Any) -> None:
 def say(text: str) -> None:
     """One line for people."""
     if not _settings.quiet:
-        _console().print(text, markup=False)
+        _console().print(_printable(text), markup=False)
 
 
 def say_error(error: EmotalkError) -> None:
@@ -61,16 +61,16 @@ def say_error(error: EmotalkError) -> None:
         traceback.print_exc()
     console = _console()
     console.print("Error:", style="bold red", end=" ")
-    console.print(error.problem, markup=False)
+    console.print(_printable(error.problem), markup=False)
     if error.next_step:
-        console.print(error.next_step, markup=False)
+        console.print(_printable(error.next_step), markup=False)
 
 
 def list_failures(failed: Mapping[str, str], folder: Path) -> None:
     """Clips that could not be done, with their reasons."""
     console = _console()
     for clip, reason in list(failed.items())[:MAX_LISTED]:
-        console.print(f"Failed: {clip}: {reason}", markup=False)
+        console.print(_printable(f"Failed: {clip}: {reason}"), markup=False)
     if len(failed) > MAX_LISTED:
         console.print(f"... and {len(failed) - MAX_LISTED} more.")
     console.print(f"{len(failed)} failed; what could be done is in {folder}.", markup=False)
@@ -118,7 +118,12 @@ class Bars:
     def note(self, text: str) -> None:
         """Say something above the bar."""
         if not _settings.quiet:
-            self.progress.console.print(f"Note: {text}", markup=False)
+            self.progress.console.print(_printable(f"Note: {text}"), markup=False)
+
+
+def _printable(text: str) -> str:
+    """The text without what would steer the terminal: names of files may hold anything."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _console() -> Console:

@@ -16,6 +16,7 @@ from emotalk_cli.decoders.spec import Spec, as_json, from_json
 from emotalk_cli.decoders.tensors import AGAIN, load_tensors, save_tensors
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.store import atomic_path
+from emotalk_cli.text_files import read_json
 
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
@@ -76,15 +77,12 @@ def load_decoder(folder: Path) -> Decoder:
 def read_spec(folder: Path) -> tuple[Spec, dict[str, Any]]:
     """The specification of a checkpoint and who made it, without its weights."""
     path = folder / CONFIG
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not path.is_file():
         raise EmotalkError(
             f"There is no checkpoint in {folder} ({CONFIG} is missing).",
             "Give the folder that `emotalk train-lip` or `train-emo` wrote.",
-        ) from error
-    except (OSError, ValueError) as error:
-        raise EmotalkError(f"{path} cannot be read: {error}.", AGAIN) from error
+        )
+    values = read_json(path, AGAIN)
     if not isinstance(values, dict) or not isinstance(values.get("made_by"), dict):
         raise EmotalkError(f"{path} is no decoder's config.", AGAIN)
     return from_json(values.get("spec"), str(path)), values["made_by"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from emotalk_cli.decoders.spec import WINDOW, Network
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.text_files import read_yaml
 
 MODES = ("diffusion", "regression")
 VALIDATIONS = ("auto", "clips", "speakers")
@@ -76,12 +77,7 @@ def read_config(path: Path | None, **changes: Any) -> TrainConfig:
     """
     values: Any = {}
     if path is not None:
-        import yaml
-
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise EmotalkError(f"{path} cannot be read as YAML: {error}.", "Check it.") from error
+        values = read_yaml(path, "The README lists the options.") or {}
     where = str(path) if path else "the options"
     config: TrainConfig = _build(TrainConfig, values, where, "")
     given = {name: value for name, value in changes.items() if value is not None}

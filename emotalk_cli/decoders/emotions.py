@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from emotalk_cli.decoders.valence import valence_arousal_shares
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.text_files import read_yaml
 
 Float = NDArray[np.float32]
 _Key = tuple[Float, Float]
@@ -285,12 +286,7 @@ def _read_yaml(path: Path) -> EmotionCurve:
 
     The emotion is a text (`happy:0.6,surprised:0.3`) or a mapping {happy: 0.6, surprised: 0.3}.
     """
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EmotalkError(f"{path} cannot be read as YAML: {error}.", _YAML_HELP) from error
+    loaded = read_yaml(path, _YAML_HELP)
     if isinstance(loaded, dict):
         pairs = list(loaded.items())
     elif isinstance(loaded, list) and all(isinstance(item, dict) for item in loaded):

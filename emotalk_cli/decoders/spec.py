@@ -24,6 +24,13 @@ LOOKAHEAD = 10
 """Frames at the end of a window that are made and thrown away, so that none lacks its future."""
 WINDOW = 100
 """Frames made at once, past and thrown away included."""
+MAX_WINDOW = 10_000
+NETWORK_LIMITS = {
+    "hidden": (1, 4096),
+    "encoder_blocks": (0, 64),
+    "denoiser_blocks": (1, 64),
+    "kernel": (1, 63),
+}
 
 
 @dataclass(frozen=True)
@@ -158,11 +165,21 @@ def _check(spec: Spec) -> None:
         "speech": len(spec.speech_names) == len(spec.speech_mean) == len(spec.speech_scale),
         "lip_units": len(spec.lip_units) == len(spec.opening_m),
         "fps": spec.fps > 0 and spec.speech_rate_hz > 0,
-        "window": spec.window > spec.context + spec.lookahead > 0,
+        "window": MAX_WINDOW >= spec.window > spec.context + spec.lookahead > 0,
+        "network": _fits(spec.network),
     }
     for name, fits in sizes.items():
         if not fits:
             raise ValueError(f"{name} does not fit")
+
+
+def _fits(network: Network) -> bool:
+    """Whether the sizes are such as a network can have; a damaged file may ask for anything."""
+    values = dataclasses.asdict(network)
+    return all(
+        isinstance(values[name], int) and low <= values[name] <= high
+        for name, (low, high) in NETWORK_LIMITS.items()
+    )
 
 
 def _short(value: Any) -> str:

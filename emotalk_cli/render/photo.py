@@ -38,7 +38,7 @@ def read_photo(path: Path, *, max_side_px: int = MAX_SIDE_PX) -> NDArray[np.uint
         raise EmotalkError(f"There is no photo {path}.", "Check the path given with --face.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 _refuse_odd_size(picture, path)
                 picture.draft("RGB", (max_side_px, max_side_px))
@@ -59,7 +59,7 @@ def is_photo(path: Path) -> bool:
     """Whether the file is a picture of a known kind, however damaged; a video is none."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")
             with Image.open(path) as picture:
                 return picture.format not in NO_PICTURES
     except UnidentifiedImageError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.text_files import read_yaml
 
 SETS = ("neutral", "emotional", "unseen")
 GROUPS = ("lip", "emo", "single")
@@ -82,15 +83,8 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read and check an experiment's YAML; raises EmotalkError naming what is wrong with it."""
-    import yaml
-
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EmotalkError(
-            f"{path} cannot be read as YAML: {error}.",
-            "Give an experiment such as data_manifests/experiments/dual_vs_single.yaml.",
-        ) from error
+    example = "Give an experiment such as data_manifests/experiments/dual_vs_single.yaml."
+    values = read_yaml(path, example)
     known = [f.name for f in fields(Plan) if f.name != "source"]
     _keys(values, known, path, "the file")
     missing = [name for name in known if name not in values and name != "training"]
