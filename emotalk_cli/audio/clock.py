@@ -16,6 +16,7 @@ RATE_HZ = 50.0
 HOP = 320  # samples between rows
 BLOCK_ROWS = 400  # 8 s of results at a time
 CONTEXT_ROWS = 50  # 1 s more on either side, thrown away after use
+SILENT_ROWS = 15  # 0.3 s
 
 
 def row_count(samples: int) -> int:
@@ -51,14 +52,20 @@ def in_blocks(
     """Encode a recording of any length block by block -> (N, columns).
 
     `encode` maps samples to rows of the same clock, counted from its own first sample. It sees
-    `CONTEXT_ROWS` more on either side of each block. `threads` blocks are done at the same time.
+    `CONTEXT_ROWS` more on either side of each block, and silence around the recording, for a
+    recogniser misses the first sound of one that starts in the middle of a word. `threads` blocks
+    are done at the same time.
     """
-    out = np.zeros((row_count(len(waveform)), columns), np.float32)
+    total = row_count(len(waveform))
+    out = np.zeros((total, columns), np.float32)
 
     def fill(block: tuple[int, int]) -> None:
         first, last = block
-        start = max(0, first - CONTEXT_ROWS)
-        rows = encode(waveform[start * HOP : (last + CONTEXT_ROWS) * HOP])
+        start = max(-SILENT_ROWS, first - CONTEXT_ROWS)
+        stop = min(total + SILENT_ROWS, last + CONTEXT_ROWS)
+        before, after = max(0, -start) * HOP, max(0, stop * HOP - len(waveform))
+        inside = waveform[max(0, start) * HOP : stop * HOP]
+        rows = encode(np.pad(inside, (before, after)))
         out[first:last] = rows[first - start : last - start]
 
     with ThreadPoolExecutor(threads) as pool:

@@ -13,7 +13,7 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SpeechEncoder
 from emotalk_cli.schema import AudioFeatures, Labels, MadeBy
 
-REVISION = 3  # goes up whenever the same sound gives other features than before
+REVISION = 4  # goes up whenever the same sound gives other features than before
 
 
 def extract_features(

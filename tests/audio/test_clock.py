@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import HOP, blocks, frames_around, in_blocks, row_count
+from emotalk_cli.audio.clock import HOP, blocks, in_blocks, row_count
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 16000, 16000 * 61 + 7])
@@ -28,3 +28,28 @@ def test_blocks_change_nothing_of_what_is_local() -> None:
         return np.abs(frames_around(part, 0, row_count(len(part)), HOP)).mean(axis=1)[:, None]
 
     assert np.array_equal(in_blocks(sound, loudness, 1), loudness(sound))
+
+
+def test_blocks_on_several_threads_make_one_recording() -> None:
+    sound = np.random.default_rng(0).standard_normal(HOP * 3000 + 7).astype(np.float32)
+
+    def encode(waveform: np.ndarray) -> np.ndarray:
+        rows = row_count(len(waveform))
+        padded = np.pad(waveform, (0, rows * HOP - len(waveform)))
+        return padded.reshape(rows, HOP)[:, :3]
+
+    whole = encode(sound)
+    for threads in (1, 3):
+        np.testing.assert_array_equal(in_blocks(sound, encode, 3, threads=threads), whole)
+
+
+def test_a_recording_is_surrounded_by_silence() -> None:
+    seen = []
+
+    def encode(waveform: np.ndarray) -> np.ndarray:
+        seen.append(waveform)
+        return np.zeros((row_count(len(waveform)), 1), np.float32)
+
+    in_blocks(np.ones(HOP * 20, np.float32), encode, 1)
+    assert len(seen) == 1 and not seen[0][: HOP * 15].any() and not seen[0][-HOP * 15 :].any()
+    assert seen[0][HOP * 15 : HOP * 35].all()
