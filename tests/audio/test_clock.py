@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import HOP, blocks, in_blocks, row_count
+from emotalk_cli.audio.clock import HOP, blocks, frames_around, in_blocks, row_count
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 16000, 16000 * 61 + 7])
