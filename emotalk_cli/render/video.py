@@ -31,7 +31,7 @@ PRESET = "veryfast"
 KEY_FRAME_S = 30.0
 """A new key frame encodes the background's grain anew, which is seen as a faint pulse."""
 EXACT = "area+accurate_rnd+full_chroma_inp"
-"""How ffmpeg makes the colours Y'CbCr; without, all become darker by a grey level or more."""
+"""How ffmpeg makes the colours Y'CbCr: each sample of colour is the mean of its four pixels."""
 AUDIO_BITRATE = "160k"
 SYNTHETIC_NOTE = (
     f"Synthetic video: a still photo animated by emotalk {__version__}. The person shown did not "

@@ -108,3 +108,23 @@ def test_odd_sizes_and_wrong_frames_are_refused(tmp_path: Path) -> None:
         VideoWriter(tmp_path / "o.mp4", 64, 48, 25.0) as writer,
     ):
         writer.write(frame_of(1, 50, 64))
+
+
+def test_colours_and_a_still_background_are_kept(tmp_path: Path) -> None:
+    """Grain that stands still is the same in all frames, and no colour drifts."""
+    rng = np.random.default_rng(0)
+    grain = rng.normal(120, 4, (96, 128, 1))
+    ground = np.clip(grain + np.array([30, 0, -30]), 0, 255).astype(np.uint8)
+    path = tmp_path / "out.mp4"
+    with VideoWriter(path, 128, 96, 25.0) as writer:
+        for k in range(40):
+            frame = ground.copy()
+            frame[30:60, 40 + k : 70 + k] = 200
+            writer.write(frame)
+    command = [ffmpeg_binary(), "-loglevel", "error", "-i", str(path)]
+    command += ["-vf", "scale=flags=bicubic+accurate_rnd+full_chroma_int,format=rgb24"]
+    command += ["-f", "rawvideo", "-"]
+    raw = subprocess.run(command, capture_output=True, check=True).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, 96, 128, 3)[:, :24].astype(int)
+    assert np.abs(frames - frames[0]).mean() <= 0.3
+    assert np.abs((frames - ground[:24]).mean(axis=(0, 1, 2))).max() < 0.8
