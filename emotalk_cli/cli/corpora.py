@@ -84,6 +84,9 @@ def fit_3dmm(
     source: Annotated[Path, typer.Argument(help="Folder of clips, one clip, a photo or a video.")],
     output: Output = Path("tracks"),
     face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
+    preview: Annotated[
+        Path | None, typer.Option(help="Also draw the fits over the pictures: .mp4, or .png.")
+    ] = None,
     identity: Annotated[
         Literal["speaker", "clip"], typer.Option(help="One shape per speaker or per clip.")
     ] = "speaker",
@@ -101,6 +104,7 @@ def fit_3dmm(
             output,
             face_model=face_model,
             identity=identity,
+            preview=preview,
             workers=workers,
             cluster=cluster,
             shard=shard,
@@ -110,6 +114,8 @@ def fit_3dmm(
     terminal.say(
         f"{done.made} tracks made, {done.skipped} there already, {len(done.failures)} failed."
     )
+    if done.preview is not None:
+        terminal.say(f"Wrote {done.preview}")
     terminal.tell(done)
     fail_if_any(done.failures, output)
 

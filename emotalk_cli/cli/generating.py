@@ -83,6 +83,9 @@ def generate(
     ] = None,
     emo_decoder: Annotated[Path | None, typer.Option(help="Folder of train-emo.")] = None,
     renderer: Annotated[str, typer.Option(help="portrait, mesh or pytorch3d.")] = "portrait",
+    long: Annotated[
+        bool, typer.Option("--long", help="Allow recordings of over 15 minutes.")
+    ] = False,
     watermark: Annotated[
         bool, typer.Option("--watermark", help="Draw a small mark that says AI-generated.")
     ] = False,
@@ -122,6 +125,7 @@ def generate(
         lip_decoder=lip_decoder,
         emo_decoder=emo_decoder,
         watermark=watermark,
+        long=long,
         c2pa=c2pa,
     )
     if manifest is not None:

@@ -23,7 +23,7 @@ Seed = Annotated[int, typer.Option("--seed", help="Same seed, same result.")]
 Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Local processes.")]
 Cluster = Annotated[str | None, typer.Option(help="A Dask cluster, tcp://HOST:PORT.")]
 Shard = Annotated[str | None, typer.Option(help="Only part i of n, such as 3/8 (job arrays).")]
-FaceModel = Annotated[str, typer.Option(help="default, or the user's own model.")]
+FaceModel = Annotated[str, typer.Option(help="default, ict:FOLDER, flame:FILE or bfm:FILE.")]
 
 
 def listed(text: str) -> tuple[str, ...]:

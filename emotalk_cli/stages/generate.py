@@ -137,7 +137,7 @@ def _hear(
     """The speech, where the motion needs it."""
     if audio is None or (options.motion is not None and options.blink_rate is None):
         return None
-    return listen(audio, options.lip_decoder, made_by, progress)
+    return listen(audio, options, made_by, progress)
 
 
 def _load(options: VideoOptions) -> Decoders | None:

@@ -14,7 +14,7 @@ from emotalk_cli import parts, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
-from emotalk_cli.stages.video_options import VideoOptions
+from emotalk_cli.stages.video_options import LONG_S, MAX_S, VideoOptions
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.checkpoint import Decoder
@@ -30,18 +30,39 @@ Decoders = tuple["Decoder", "Decoder | None"]
 
 
 def listen(
-    audio: Path, lip_decoder: Path | None, made_by: MadeBy, progress: Progress
+    audio: Path, options: VideoOptions, made_by: MadeBy, progress: Progress
 ) -> AudioFeatures:
-    """The features of a recording that the lip decoder was trained on."""
+    """The features of a recording that the lip decoder was trained on.
+
+    Raises EmotalkError for a recording that cannot be used, or is longer than `options` allow.
+    """
     from emotalk_cli.audio.features import extract_features
     from emotalk_cli.audio.waveform import load_waveform
     from emotalk_cli.decoders.checkpoint import read_spec
 
-    spec, _ = read_spec(lip_decoder or WEIGHTS / "lip")
+    spec, _ = read_spec(options.lip_decoder or WEIGHTS / "lip")
+    _check_length(audio, options)
     waveform = load_waveform(audio, progress)
     return extract_features(
         waveform, parts.make(parts.SPEECH_ENCODERS, spec.encoder), made_by=made_by
     )
+
+
+def _check_length(audio: Path, options: VideoOptions) -> None:
+    """Refuse what would take hours, before it is decoded."""
+    from emotalk_cli.media import probe
+
+    duration_s = probe(audio).duration_s or 0.0
+    if duration_s > MAX_S:
+        raise EmotalkError(
+            f"{audio} lasts {duration_s / 3600:.1f} hours; {MAX_S / 3600:.0f} are the most.",
+            "Cut it into parts.",
+        )
+    if duration_s > LONG_S and not options.long:
+        raise EmotalkError(
+            f"{audio} lasts {duration_s / 60:.0f} min.",
+            f"Add --long for recordings over {LONG_S / 60:.0f} min.",
+        )
 
 
 def load_decoders(lip_decoder: Path | None, emo_decoder: Path | None) -> Decoders:

@@ -12,6 +12,9 @@ from emotalk_cli.schema import check_seed
 
 FPS_RANGE = (5.0, 60.0)
 SIZE_RANGE_PX = (64, 4096)
+LONG_S = 15 * 60.0
+"""Longer recordings are made only where that is wanted: a wrong file may last for hours."""
+MAX_S = 6 * 3600.0
 FILES = ("pose", "style", "motion", "lip_decoder", "emo_decoder", "c2pa")
 """Options that name files or folders of the user's."""
 
@@ -25,7 +28,7 @@ class VideoOptions:
     read from FaceTrack files; with `motion` nothing is decoded, but what that file holds is drawn.
     `size_px` is the longer side of the video, without it the photo's own, at most 1024; `crop` is
     full, head or face. `watermark` draws a visible mark; `c2pa` signs with a certificate and its
-    private key (PEM files).
+    private key (PEM files); `long` allows recordings over LONG_S.
     """
 
     emotion: str = "neutral"
@@ -44,6 +47,7 @@ class VideoOptions:
     crop: str = "full"
     renderer: str = "portrait"
     watermark: bool = False
+    long: bool = False
     lip_decoder: Path | None = None
     emo_decoder: Path | None = None
     c2pa: tuple[Path, Path] | None = None
@@ -72,6 +76,7 @@ class VideoOptions:
         """Every option for `made_by`, but never a path: files count by `file_hashes` instead."""
         shown = {name: value for name, value in vars(self).items() if name not in FILES}
         del shown["seed"]  # made_by has a place of its own for it
+        del shown["long"]  # changes nothing of the video
         if self.emotion_file is not None:
             shown["emotion"] = "keys in a file"
         return shown

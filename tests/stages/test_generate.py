@@ -204,6 +204,54 @@ def test_decoders_of_another_face_model_are_refused(speech: Path, tmp_path: Path
         generate(speech, DEMO_FACE, tmp_path / "a.mp4", VideoOptions(lip_decoder=lip))
 
 
+def test_long_recordings_are_asked_about(
+    speech: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emotalk_cli.stages.motion_making.LONG_S", 1.0)
+    out = tmp_path / "a.mp4"
+    with pytest.raises(EmotalkError, match="--long"):
+        generate(speech, DEMO_FACE, out)
+    assert not list(tmp_path.iterdir())
+    assert generate(speech, DEMO_FACE, out, VideoOptions(long=True, size_px=64)).video == out
+
+
+def test_motion_drives_another_face_without_sound(made: Generated, tmp_path: Path) -> None:
+    assert made.motion is not None
+    out = tmp_path / "a.mp4"
+    options = VideoOptions(motion=made.motion, size_px=256)
+    again = generate(None, DEMO_FACE, out, options, motion_out=tmp_path / "a.h5")
+    assert again.frames == made.frames
+    assert not probe(out).has_audio
+    before, after = (store.read(p, FaceTrack) for p in (made.motion, tmp_path / "a.h5"))
+    np.testing.assert_allclose(after.expression, before.expression, atol=1e-5)
+    np.testing.assert_allclose(after.head_pose, before.head_pose, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("audio", "options", "problem"),
+    [
+        (False, {}, "no recording"),
+        (False, {"motion": Path("a.h5"), "blink_rate": 10.0}, "Blinks"),
+        (False, {"motion": Path("a.h5"), "emotion": "sad"}, "emotion already"),
+        (True, {"motion": Path("none.h5")}, "none.h5"),
+        (True, {"gaze": "up"}, "gaze"),
+        (True, {"crop": "nose"}, "crop"),
+        (True, {"pose": Path("none.h5")}, "none.h5"),
+    ],
+)
+def test_directions_that_cannot_work(
+    audio: bool, options: dict[str, object], problem: str, speech: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(EmotalkError, match=problem):
+        generate(
+            speech if audio else None,
+            DEMO_FACE,
+            tmp_path / "a.mp4",
+            VideoOptions(**options),  # type: ignore[arg-type]
+        )
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_recording_is_not_overwritten(tmp_path: Path) -> None:
     recording = tmp_path / "a.mp4"
     recording.write_bytes(b"precious")
