@@ -12,6 +12,7 @@ FLOORS = {
     "store": 2,
     "text_files": 2,
     "batch": 2,
+    "emotion_names": 1,
     "kernels": 2,
     "live_link": 2,
     "parts": 2,

@@ -12,26 +12,12 @@ from pathlib import Path
 from emotalk_cli.schema import Labels
 
 MAX_ID_BYTES = 150  # file names have at most 255, and temporary ones are longer
-EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 # fmt: off
 VIDEO_SUFFIXES = frozenset({
     ".3g2", ".3gp", ".asf", ".avi", ".dv", ".f4v", ".flv", ".m2ts", ".m2v", ".m4v", ".mkv",
     ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 })
 # fmt: on
-
-# What corpora and people call the eight emotions of MEAD; calm is RAVDESS's second neutral.
-_SYNONYMS = {
-    "angry": ("ang", "anger"),
-    "contempt": ("contemptuous", "con"),
-    "disgusted": ("dis", "disgust"),
-    "fear": ("fea", "fearful", "afraid", "scared"),
-    "happy": ("hap", "happiness", "joy"),
-    "neutral": ("neu", "calm"),
-    "sad": ("sadness",),
-    "surprised": ("surprise", "sur"),
-}
-_EMOTION_OF = {word: name for name, words in _SYNONYMS.items() for word in (name, *words)}
 
 Words = tuple[tuple[float, float, str], ...]
 
@@ -70,11 +56,6 @@ def unique_ids(ids: list[str]) -> list[str]:
         taken.add(name.casefold())
         result.append(name)
     return result
-
-
-def emotion_of(word: str) -> str:
-    """MEAD's name of an emotion; empty where the word is no emotion."""
-    return _EMOTION_OF.get(word.strip().casefold(), "")
 
 
 def files_below(root: Path, suffixes: Collection[str] = VIDEO_SUFFIXES) -> list[Path]:

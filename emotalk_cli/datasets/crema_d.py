@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from emotalk_cli.datasets.clip_source import ClipSource, emotion_of, safe_id
+from emotalk_cli.datasets.clip_source import ClipSource, safe_id
+from emotalk_cli.emotion_names import emotion_of
 from emotalk_cli.schema import Labels
 
 NAME = "crema_d"

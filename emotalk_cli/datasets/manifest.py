@@ -1,7 +1,8 @@
 """A CSV that lists clips: a header with `path`, and any of the other columns, in any order.
 
-Columns: path, sound, clip, speaker, emotion, intensity, view, split. Paths count from the folder of
-the CSV. The manifest.csv that preprocess writes can be read again; its further columns are ignored.
+Columns: path, sound, clip, speaker, emotion, intensity, view, split. An emotion may carry its
+intensity, as in `happy:0.6` or `sad:level_2`. Paths count from the folder of the CSV. The
+manifest.csv that preprocess writes can be read again; its further columns are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import csv
 from collections.abc import Mapping
 from pathlib import Path
 
-from emotalk_cli.datasets.clip_source import ClipSource, emotion_of, safe_id, unique_ids
+from emotalk_cli.datasets.clip_source import ClipSource, safe_id, unique_ids
+from emotalk_cli.emotion_names import EMOTIONS, emotion_of, parse_strength
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import Labels
 
@@ -57,18 +59,19 @@ def _clip(path: Path, line: int, row: Mapping[str, str | None]) -> ClipSource:
 
     if not cell("path"):
         raise EmotalkError(f"{path}, line {line}: the column 'path' is empty.", _COLUMNS)
-    emotion = emotion_of(cell("emotion"))
-    if cell("emotion") and not emotion:
+    name, _, strength = cell("emotion").partition(":")
+    emotion = emotion_of(name)
+    if name and not emotion:
         raise EmotalkError(
-            f"{path}, line {line}: there is no emotion called '{cell('emotion')}'.",
-            "Known: angry contempt disgusted fear happy neutral sad surprised.",
+            f"{path}, line {line}: there is no emotion called '{name}'.",
+            f"Known: {', '.join(EMOTIONS)}; one a clip, such as happy or happy:0.6.",
         )
     labels = Labels(
         clip_id=safe_id(cell("clip") or Path(cell("path")).stem),
         dataset=cell("dataset") or NAME,
         speaker=cell("speaker"),
         emotion=emotion,
-        intensity=_intensity(path, line, cell("intensity")),
+        intensity=_intensity(path, line, strength or cell("intensity")),
         view=cell("view"),
         split=cell("split"),
     )
@@ -78,9 +81,8 @@ def _clip(path: Path, line: int, row: Mapping[str, str | None]) -> ClipSource:
 
 def _intensity(path: Path, line: int, text: str) -> float:
     try:
-        value = float(text or 1.0)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise EmotalkError(f"{path}, line {line}: intensity '{text}' is no number from 0 to 1.")
-    return value
+        return parse_strength(text or "1")
+    except EmotalkError as error:
+        raise EmotalkError(
+            f"{path}, line {line}: intensity '{text}'. {error.problem}", error.next_step
+        ) from error

@@ -15,11 +15,11 @@ from pathlib import Path
 
 from emotalk_cli.datasets.clip_source import (
     ClipSource,
-    emotion_of,
     files_below,
     safe_id,
     unique_ids,
 )
+from emotalk_cli.emotion_names import emotion_of
 from emotalk_cli.schema import Labels
 
 NAME = "mead"

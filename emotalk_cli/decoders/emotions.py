@@ -12,7 +12,6 @@ keys.yaml                              the same in a file: `2.5: happy:0.8`, one
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,40 +22,32 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emotalk_cli.decoders.valence import valence_arousal_shares
+from emotalk_cli.emotion_names import (
+    EMOTIONS,
+    LEVELS,
+    SYNONYMS,
+    emotion_index,
+    level_intensity,
+    parse_strength,
+)
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.text_files import read_yaml
+
+__all__ = [
+    "EMOTIONS", "LEVELS", "NEUTRAL", "SYNONYMS", "EmotionCurve", "emotion_curve", "emotion_index",
+    "level_intensity", "parse_emotion",
+]  # fmt: skip
 
 Float = NDArray[np.float32]
 _Key = tuple[Float, Float]
 """Weights (8,) of one key, and the part of them that follows the voice (8,)."""
 
-EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
-"""MEAD's eight labels in the order of every weight vector."""
-
 NEUTRAL = EMOTIONS.index("neutral")
-LEVELS = 3
-"""MEAD acts every emotion but neutral at three levels."""
-
 TRANSITION_S = 0.8
 """How long one emotion takes to become the next; spontaneous smiles rise in 0.5 to 0.7 s
 (Schmidt, Ambadar, Cohn & Reed 2006)."""
 
 MAX_TIME_S = 86_400.0
-
-SYNONYMS: Mapping[str, str] = {
-    word: emotion
-    for emotion, words in {
-        "angry": "anger mad furious rage annoyed irritated ang",
-        "contempt": "contemptuous scorn scornful disdain smug con",
-        "disgusted": "disgust revulsion revolted dis",
-        "fear": "afraid fearful scared frightened terrified anxious fea",
-        "happy": "happiness joy joyful glad cheerful smile smiling delighted hap",
-        "neutral": "none calm normal neu",
-        "sad": "sadness sorrow sorrowful unhappy grief depressed",
-        "surprised": "surprise astonished amazed shocked sur",
-    }.items()
-    for word in words.split()
-}
 
 AUTO = "auto"
 AUTO_VALENCE_AROUSAL = (0.5, 0.5)
@@ -65,25 +56,6 @@ whether it is pleased (Scherer 2003), so that is assumed."""
 
 _VALENCE_AROUSAL = re.compile(r"\bva\s*:\s*([-+.\d]+)\s*[,/]\s*([-+.\d]+)", re.IGNORECASE)
 _TIME = re.compile(r"\+?(\d+(?:\.\d*)?|\.\d+)\s*s?(?:\s+|$)")
-
-
-def emotion_index(name: str) -> int:
-    """Place of an emotion or of one of its synonyms in `EMOTIONS`; unknown: EmotalkError."""
-    word = name.strip().lower()
-    word = SYNONYMS.get(word, word)
-    if word in EMOTIONS:
-        return EMOTIONS.index(word)
-    known = f"Known: {', '.join(EMOTIONS)}."
-    near = difflib.get_close_matches(word, (*EMOTIONS, *SYNONYMS), n=1)
-    guess = f"Did you mean {near[0]}? " if near else ""
-    raise EmotalkError(f"There is no emotion called '{name.strip()}'.", guess + known)
-
-
-def level_intensity(level: int) -> float:
-    """MEAD's level 1, 2 or 3 -> intensity 1/3, 2/3 or 1."""
-    if not 1 <= level <= LEVELS:
-        raise EmotalkError(f"There is no level {level} of an emotion.", "Levels are 1, 2 and 3.")
-    return level / LEVELS
 
 
 @dataclass(frozen=True)
@@ -224,7 +196,7 @@ def _word(word: str, shared: float) -> tuple[Float, bool]:
     else:
         shares = _shares({EMOTIONS[emotion_index(name)]: 1.0})
     if figures:
-        strength = _strength(":".join(figures), word)
+        strength = parse_strength(":".join(figures))
     else:
         strength = 1.0 if automatic or name.lower() == "va" else shared
     return shares * np.float32(strength), automatic
@@ -244,23 +216,6 @@ def _pair(text: str, word: str) -> Float:
             "Write va:0.6,0.4: pleasure, then excitement, each from -1 to 1.",
         ) from error
     return _shares(valence_arousal_shares(valence, arousal))
-
-
-def _strength(text: str, word: str) -> float:
-    level = re.fullmatch(r"l(?:evel)?[_ ]?(\d+)", text.strip().lower())
-    if level:
-        return level_intensity(int(level[1]))
-    try:
-        percent = text.strip().endswith("%")
-        value = float(text.strip().rstrip("%")) / (100 if percent else 1)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise EmotalkError(
-            f"'{word}' gives no strength from 0 to 1.",
-            "Write happy:0.6, happy:60% or happy:level_2.",
-        )
-    return value
 
 
 def _curve(keys: Iterable[tuple[float, _Key]]) -> EmotionCurve:

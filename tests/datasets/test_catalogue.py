@@ -162,9 +162,14 @@ def test_a_manifest(tmp_path: Path) -> None:
         "happy", 0.5, "val",
     )  # fmt: skip
     assert second.labels.clip_id == "b"
+    path.write_text("path,emotion\na.mp4,joy:60%\nb.mp4,sad:level_2\n")
+    strengths = [(c.labels.emotion, round(c.labels.intensity, 2)) for c in find_clips(path)]
+    assert strengths == [("happy", 0.6), ("sad", 0.67)]
     for text, reason in (
         ("file\na.mp4\n", "no column 'path'"),
         ("path,mood\na.mp4,sad\n", "unknown column 'mood'"),
+        ("path,emotion\na.mp4,happy:2\n", "line 2: intensity '2'"),
+        ("path,emotion\na.mp4,happy:level_9\n", "There is no level 9"),
         ("path,emotion\na.mp4,hangry\n", "line 2: there is no emotion called 'hangry'"),
         ("path,intensity\na.mp4,7\n", "line 2: intensity '7'"),
         ("path\na.mp4\nb/a.mp4\n", "names the clip 'a' twice"),
