@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.metrics.base import HIGHER
 from emotalk_cli.metrics.frechet import Moments, frechet_distance
-from emotalk_cli.metrics.statistics import CONFIDENCE, SEED, Interval, holm
+from emotalk_cli.metrics.statistics import CONFIDENCE, SEED, Interval, cluster_index, holm
 
 Float = NDArray[np.float64]
 Weights = NDArray[np.float64]
@@ -94,8 +94,8 @@ class Spread:
 class Resamples:
     """Draws of seeds (R, S) and weights of clips (R, C), the same for all systems.
 
-    Seeds and clips are drawn independently of one another, both with replacement; clips by whole
-    clusters (speakers), of which one draw takes or leaves all. The first row is the plain data.
+    Seeds and clips (or whole speakers) are drawn independently of one another, both with
+    replacement. The first row is the plain data.
     """
 
     seeds: NDArray[np.intp]
@@ -103,15 +103,12 @@ class Resamples:
 
     @classmethod
     def draw(cls, seeds: int, clusters: Sequence[str], count: int = RESAMPLES) -> Resamples:
-        """`clusters`: the speaker of each clip; of a single speaker, clips are drawn."""
-        names = sorted(set(clusters))
-        if len(names) == 1:
-            names = [str(n) for n in range(len(clusters))]
-            clusters = names
-        place = np.array([names.index(name) for name in clusters])
+        """`clusters`: the speaker of each clip, resampled as in `bootstrap_mean`."""
+        place = cluster_index(clusters, np.ones(len(clusters), bool))
+        groups = int(place.max()) + 1
         rng = np.random.default_rng(SEED)
-        drawn = rng.integers(0, len(names), (count, len(names)))
-        hits = np.zeros((count, len(names)))
+        drawn = rng.integers(0, groups, (count, groups))
+        hits = np.zeros((count, groups))
         np.add.at(hits, (np.arange(count)[:, None], drawn), 1)
         chosen = rng.integers(0, seeds, (count, seeds))
         first = np.ones((1, len(clusters)))

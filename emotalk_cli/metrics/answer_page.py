@@ -21,7 +21,7 @@ ARROWS = {LOWER: "↓", HIGHER: "↑", "": ""}
 REFERENCE = "reference"
 METHOD = (
     f"Means over clips and seeds, in brackets the {CONFIDENCE:.0%} interval from resampling seeds "
-    "and clips (whole speakers where there are several) with replacement, both at once. A "
+    "and clips (whole speakers where there are five or more) with replacement, both at once. A "
     "difference is first minus second on the same clips; p is twice the smaller share of its "
     "resamples on one side of zero, corrected by Holm over the outcomes of the pair; a better "
     "system is named where p is below 0.05 and the interval leaves zero out. Effect: mean over "

@@ -20,6 +20,7 @@ from emotalk_cli.metrics.evaluate import (
     describe_samples,
     describe_speech,
     describe_sync,
+    describe_testimony,
 )
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align, project
 from emotalk_cli.metrics.opening import MouthOpening
@@ -33,8 +34,15 @@ from emotalk_cli.metrics.timing import (
     landmarks_on_same_clock,
     on_same_face,
 )
+from emotalk_cli.metrics.witnesses import (
+    Testimony,
+    Witnesses,
+    look_at_pictures,
+    look_at_tracks,
+)
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, ScoreRow
 
+NOBODY = Witnesses()
 MAX_UNEQUAL_FRAMES = 1
 MIN_SEEN_SHARE = 0.5
 
@@ -73,11 +81,14 @@ class Drawn:
 
 @dataclass(frozen=True)
 class ScoredClip:
-    """The numbers of one clip of one system, the curves of its first sample, and notes."""
+    """The numbers of one clip of one system, the curves of its first sample, notes, and what the
+    witnesses said of each sample.
+    """
 
     rows: tuple[ScoreRow, ...]
     drawn: Drawn
     notes: tuple[str, ...]
+    testimonies: tuple[Testimony, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ class _Measured:
     reference: list[Value]
     curves: tuple[MouthOpening, MouthOpening]
     track: FaceTrack | None = None
+    testimony: Testimony = Testimony()
 
 
 def score_clip(
@@ -97,19 +109,25 @@ def score_clip(
     reference: Side,
     speech: AudioFeatures | None,
     wanted: Wanted,
+    witnesses: Witnesses = NOBODY,
 ) -> ScoredClip:
     """Measure all samples of one clip; the values of several are averaged."""
     for side in (*samples, reference):
         if side.frames == 0:
             raise EmotalkError(f"A side of {clip_id} has no frame.", "Make it again.")
-    measured = [_measure(sample, reference, speech, wanted) for sample in samples]
+    labels = reference.labels if reference.labels.emotion else samples[0].labels
+    measured = [
+        _with_witnesses(
+            _measure(sample, reference, speech, wanted), sample, reference, labels, witnesses
+        )
+        for sample in samples
+    ]
     mine = _mean([one.predicted for one in measured])
     tracks = [one.track for one in measured if one.track is not None]
     if len(tracks) > 1 and reference.surface is not None:
         frames = min(len(track.expression) for track in tracks)
         equal = [cut_track(track, frames) for track in tracks]
         mine += describe_samples(equal, reference.surface, wanted)
-    labels = reference.labels if reference.labels.emotion else samples[0].labels
     rows = [
         ScoreRow(
             system=name,
@@ -128,7 +146,26 @@ def score_clip(
     notes = [note for sample in samples for note in _notes(clip_id, sample, reference)]
     crops, others = samples[0].crops, reference.crops
     jpeg = side_by_side(crops, others) if crops is not None and others is not None else b""
-    return ScoredClip(tuple(rows), Drawn(system, clip_id, *measured[0].curves, jpeg), tuple(notes))
+    drawn = Drawn(system, clip_id, *measured[0].curves, jpeg)
+    said = tuple(one.testimony for one in measured)
+    return ScoredClip(tuple(rows), drawn, tuple(notes), said)
+
+
+def _with_witnesses(
+    measured: _Measured, sample: Side, reference: Side, labels: Labels, witnesses: Witnesses
+) -> _Measured:
+    """The measured values with those that the witnesses add."""
+    said = Testimony()
+    if sample.crops is not None and reference.crops is not None:
+        said = look_at_pictures(sample.crops, reference.crops, labels.emotion, witnesses)
+    elif sample.track is not None and reference.track is not None:
+        said = look_at_tracks(sample.track, reference.track, labels.emotion, witnesses)
+    return dataclasses.replace(
+        measured,
+        predicted=measured.predicted + describe_testimony(said.values, said.predicted),
+        reference=measured.reference + describe_testimony({}, said.reference),
+        testimony=said,
+    )
 
 
 def _measure(
@@ -182,10 +219,13 @@ def _seen(track: FaceTrack, posed_as: FaceTrack, surface: FaceSurface) -> Aligne
 
 
 def _mean(samples: Sequence[Sequence[Value]]) -> list[Value]:
-    """Values averaged over samples that were measured alike."""
+    """Values of each metric averaged over the samples."""
+    found: dict[str, list[Value]] = {}
+    for value in (value for values in samples for value in values):
+        found.setdefault(value.metric, []).append(value)
     return [
         dataclasses.replace(values[0], value=float(np.mean([v.value for v in values])))
-        for values in zip(*samples, strict=True)
+        for values in found.values()
     ]
 
 

@@ -137,7 +137,7 @@ def save_reader(reader: EmotionReader, path: Path) -> Path:
 
 def load_reader(path: Path) -> EmotionReader:
     """Read what `save_reader` wrote; raises EmotalkError for anything else."""
-    advice = "Give a file that `emotalk train-reader` wrote."
+    advice = "Give one that `python -m tools.train_emotion_reader` or an experiment wrote."
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["kind"] != KIND:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from emotalk_cli.metrics.base import Described
@@ -14,6 +14,7 @@ from emotalk_cli.metrics.picture import PICTURE_METRICS, FaceCrops, compare_crop
 from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.metrics.syncnet import SYNC_METRICS, Agreement
+from emotalk_cli.metrics.witnesses import WITNESS_METRICS, Reading
 from emotalk_cli.parts import Metric
 from emotalk_cli.schema import AudioFeatures, FaceTrack
 
@@ -28,9 +29,13 @@ _ALL: tuple[type[Described], ...] = (
     Diversity,
     *PICTURE_METRICS,
     *SYNC_METRICS,
+    *WITNESS_METRICS,
 )
 METRICS: dict[str, type[Described]] = {metric.name: metric for metric in _ALL}
-FAMILIES = ("Lips", "Surface", "Landmarks", "Speech", "Motion", "Coefficients", "Picture")
+FAMILIES = (
+    *("Lips", "Surface", "Landmarks", "Speech", "Motion", "Coefficients", "Emotion"),
+    "Picture",
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,12 @@ def describe_sync(agreement: Agreement, wanted: Wanted) -> list[Value]:
     """What SyncNet says of one video and its sound."""
     metrics = [m for m in SYNC_METRICS if wanted(m.name)]
     return [_value(metric, getattr(agreement, metric.field)) for metric in metrics]
+
+
+def describe_testimony(values: Mapping[str, float], readings: Sequence[Reading]) -> list[Value]:
+    """What the witnesses measured, and whether they read the label."""
+    found = [_value(METRICS[name], value) for name, value in values.items()]
+    return found + [_value(METRICS[r.metric], float(r.read == r.label)) for r in readings]
 
 
 def compare_pictures(predicted: FaceCrops, reference: FaceCrops, wanted: Wanted) -> list[Value]:

@@ -14,6 +14,7 @@ from emotalk_cli.metrics.base import HIGHER, LOWER
 from emotalk_cli.metrics.clip import Drawn
 from emotalk_cli.metrics.evaluate import FAMILIES, definition_of, metric_class
 from emotalk_cli.metrics.report_style import STYLE
+from emotalk_cli.metrics.spread import Confusion
 from emotalk_cli.metrics.statistics import CONFIDENCE, RESAMPLES, Interval
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, Comparison, Mean
 from emotalk_cli.metrics.svg import curves, histogram
@@ -22,14 +23,15 @@ from emotalk_cli.store import atomic_path
 
 HEADLINE = ("lip r", "|lip lag|", "lip amplitude", "LVE", "MVE", "|FDD|", "M-LMD", "SSIM")
 RANKED_BY = ("lip r", "M-LMD", "LVE")  # the first that was measured ranks the clips
-WORST_SHOWN = 10
+WORST_SHOWN, WORST_SEEN = 10, 4
 SIGNIFICANT = 0.05
 METHOD = (
     "Tracks are compared on the reference's own face and, for landmarks, with its head pose, so "
     "that only the motion of the face counts; both sides have the reference's frame rate and the "
     "length of the shorter. Frames in which either face was lost are left out.",
-    "The intervals treat clips as independent: they speak of more clips of the same speakers, not "
-    "of other speakers. Landmark figures depend on the points and the crop used here; compare "
+    "Where five or more speakers are known, intervals and tests draw whole speakers; else they "
+    "treat clips as independent and speak of more clips of the same speakers, not of others. "
+    "Landmark figures depend on the points and the crop used here; compare "
     "them with other runs of this program, not with tables in papers.",
 )
 ARROWS = {LOWER: "↓", HIGHER: "↑", "": ""}
@@ -48,6 +50,7 @@ class Report:
     drawn: Sequence[Drawn]
     notes: Sequence[str]
     made_with: str
+    confusions: Sequence[Confusion] = ()
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -64,6 +67,7 @@ def render(report: Report) -> str:
         _means(report),
         _comparisons(report.comparisons),
         *(_groups(kind, means) for kind, means in report.groups.items()),
+        _confusions(report.confusions),
         _curves(report),
         _worst(report),
         _notes(report.notes),
@@ -79,7 +83,7 @@ def render(report: Report) -> str:
 
 
 def _head(report: Report) -> str:
-    clips = {row.clip_id for row in report.rows}
+    clips = {row.clip_id for row in report.rows} - {""}
     speakers = {row.speaker for row in report.rows if row.speaker}
     emotions = {row.emotion for row in report.rows if row.emotion}
     seconds = sum(
@@ -88,16 +92,20 @@ def _head(report: Report) -> str:
         if d.system == report.systems[0]
     )
     facts = [
-        ("clips", len(clips)),
+        (_plural("clip", len(clips)), len(clips)),
         ("minutes", f"{seconds / 60:.1f}"),
-        ("speakers", len(speakers)),
-        ("emotions", len(emotions)),
+        (_plural("speaker", len(speakers)), len(speakers)),
+        (_plural("emotion", len(emotions)), len(emotions)),
     ]
     cells = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts if value)
     return (
         f"<h1>{escape(', '.join(report.systems))} against {escape(report.reference)}</h1>"
         f'<p class="soft">{escape(report.made_with)}</p><dl class="facts">{cells}</dl>'
     )
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else noun + "s"
 
 
 def _means(report: Report) -> str:
@@ -117,7 +125,7 @@ def _means(report: Report) -> str:
     return (
         f"<h2>Means over clips</h2>"
         f'<p class="soft">In brackets the {CONFIDENCE:.0%} interval of the mean from {RESAMPLES} '
-        "bootstrap resamples of the clips. ↓ lower is better, ↑ higher is better."
+        "bootstrap resamples. ↓ lower is better, ↑ higher is better."
         f'<span class="spread"> On the right, how the clips of {escape(report.systems[0])} '
         "spread, with their mean.</span></p>"
         f'<div class="scroll"><table><thead><tr><th></th>{head}<th class="spread"></th></tr>'
@@ -200,6 +208,36 @@ def _groups(kind: str, means: Sequence[Mean]) -> str:
     )
 
 
+def _confusions(confusions: Sequence[Confusion]) -> str:
+    if not confusions:
+        return ""
+    blocks = []
+    for one in confusions:
+        head = "".join(f"<th>{escape(name)}</th>" for name in one.emotions)
+        rows = "".join(_confusion_row(one, n) for n, row in enumerate(one.counts) if sum(row))
+        right = sum(one.counts[n][n] for n in range(len(one.emotions)))
+        total = sum(map(sum, one.counts))
+        blocks.append(
+            f"<h3>{escape(one.system)}, {escape(one.metric)}: {right} of {total} right</h3>"
+            f'<div class="scroll"><table class="tight confusion"><thead><tr><th></th>{head}</tr>'
+            f"</thead><tbody>{rows}</tbody></table></div>"
+        )
+    return (
+        '<h2>Emotions read</h2><p class="soft">Each row is a label, each column what was read in '
+        f"the clips of that label.</p>{''.join(blocks)}"
+    )
+
+
+def _confusion_row(confusion: Confusion, row: int) -> str:
+    counts, cells = confusion.counts[row], ""
+    for column, count in enumerate(counts):
+        share = round(100 * count / sum(counts))
+        colour = "good" if column == row else "bad"
+        style = f"background:color-mix(in srgb,var(--{colour}) {share // 2}%,transparent)"
+        cells += f'<td style="{style}">{count or "·"}</td>'
+    return f'<tr><td class="name">{escape(confusion.emotions[row])}</td>{cells}</tr>'
+
+
 def _curves(report: Report) -> str:
     system = report.systems[0]
     metric, ranked = _ranking(report.rows, system)
@@ -255,8 +293,20 @@ def _worst(report: Report) -> str:
     return (
         f"<h2>Worst clips of {escape(system)} by {escape(metric)}</h2>"
         f'<div class="scroll"><table><thead><tr><th></th>{"".join(heads)}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
+        f"<tbody>{''.join(body)}</tbody></table></div>{_worst_seen(report, worst)}"
     )
+
+
+def _worst_seen(report: Report, worst: Sequence[ScoreRow]) -> str:
+    """Frames of the worst clips, the reference above; where there are none, their curves."""
+    of = {d.clip_id: d for d in report.drawn if d.system == report.systems[0]}
+    blocks = []
+    for row in worst[:WORST_SEEN]:
+        clip = of[row.clip_id]
+        label = escape(f"{row.clip_id}, {row.metric} {_number(row.value)}")
+        shown = _frames(clip) or curves(clip.predicted, clip.reference, label)
+        blocks.append(f"<h3>{label}</h3>{shown}")
+    return "".join(blocks)
 
 
 def _notes(notes: Sequence[str]) -> str:

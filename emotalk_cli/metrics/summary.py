@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotalk_cli.metrics.statistics import Interval, PairedTest, bootstrap_mean, holm, paired_test
 from emotalk_cli.schema import ScoreRow
@@ -60,11 +59,14 @@ def means(rows: Iterable[ScoreRow], group: Callable[[ScoreRow], str] = everythin
 
     Rows whose group is empty are left out.
     """
-    values: dict[tuple[str, str, str, str, str], list[float]] = defaultdict(list)
+    found: dict[tuple[str, str, str, str, str], list[ScoreRow]] = defaultdict(list)
     for row in rows:
         if group(row):
-            values[row.system, group(row), row.metric, row.unit, row.better].append(row.value)
-    return [Mean(*key, bootstrap_mean(np.array(found))) for key, found in values.items()]
+            found[row.system, group(row), row.metric, row.unit, row.better].append(row)
+    return [
+        Mean(*key, bootstrap_mean(np.array([r.value for r in own]), [r.speaker for r in own]))
+        for key, own in found.items()
+    ]
 
 
 def compare(rows: Iterable[ScoreRow], systems: Sequence[str]) -> list[Comparison]:
@@ -73,14 +75,16 @@ def compare(rows: Iterable[ScoreRow], systems: Sequence[str]) -> list[Comparison
     The p values are adjusted by Holm over all metrics of one pair of systems.
     """
     table: dict[tuple[str, str, str], dict[str, dict[str, float]]] = {}
+    speakers: dict[str, str] = {}
     for row in rows:
+        speakers[row.clip_id] = row.speaker
         if row.better:
             metric = table.setdefault((row.metric, row.unit, row.better), {})
             metric.setdefault(row.system, {})[row.clip_id] = row.value
     found: list[Comparison] = []
     for first, second in combinations(systems, 2):
         tests = [
-            Comparison(first, second, *metric, paired_test(*_paired(of[first], of[second])))
+            Comparison(first, second, *metric, _tested(of[first], of[second], speakers))
             for metric, of in table.items()
             if first in of and second in of
         ]
@@ -92,8 +96,10 @@ def compare(rows: Iterable[ScoreRow], systems: Sequence[str]) -> list[Comparison
     return found
 
 
-def _paired(
-    first: dict[str, float], second: dict[str, float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _tested(
+    first: dict[str, float], second: dict[str, float], speakers: dict[str, str]
+) -> PairedTest:
+    """The test on the clips that both systems have."""
     shared = [clip_id for clip_id in first if clip_id in second]
-    return np.array([first[c] for c in shared]), np.array([second[c] for c in shared])
+    one, other = np.array([first[c] for c in shared]), np.array([second[c] for c in shared])
+    return paired_test(one, other, [speakers[c] for c in shared])

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.errors import EmotalkError
 from emotalk_cli.metrics.base import HIGHER, LOWER, NEITHER, Described
 from emotalk_cli.metrics.mfcc import FRAMES_PER_S, SAMPLE_RATE_HZ, mfcc
 from emotalk_cli.metrics.picture import warp
+from emotalk_cli.metrics.weights_file import read_state
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,6 @@ BLOCK_FRAMES = 24
 CROP_PADDING = 0.4  # of half the face's larger side, left, right and twice below
 SMOOTHING_FRAMES = 13
 BORDER_GREY = 110
-COUNTER = "num_batches_tracked"  # absent from files that old versions of torch wrote
 
 
 @dataclass(frozen=True)
@@ -134,33 +133,12 @@ class SyncNet:
 
 
 def load_syncnet(path: Path) -> SyncNet:
-    """Read the user's syncnet_v2.model; refuses what has another layout."""
+    """Read the user's SyncNet; refuses what has another layout."""
     import torch
 
-    advice = "Give the public file syncnet_v2.model of Chung and Zisserman's SyncNet."
-    try:
-        # Only tensors are read: weights_only refuses everything that could run.
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise EmotalkError(f"Cannot read {path}: {error.strerror}.", advice) from error
-    except Exception as error:  # torch raises many kinds for a foreign file
-        raise EmotalkError(f"{path} holds no network's weights.", advice) from error
-    if not isinstance(state, dict):
-        raise EmotalkError(f"{path} holds no network's weights.", advice)
     expected = torch.nn.ModuleDict(_layers()).state_dict()
-    for name in expected.keys() | state.keys():
-        if name.endswith(COUNTER):
-            continue
-        if name not in expected or name not in state:
-            side = "lacks" if name in expected else "holds the unknown"
-            raise EmotalkError(f"{path} is not SyncNet's: it {side} layer {name}.", advice)
-        if state[name].shape != expected[name].shape:
-            raise EmotalkError(
-                f"{path} is not SyncNet's: {name} has shape {tuple(state[name].shape)}, not "
-                f"{tuple(expected[name].shape)}.",
-                advice,
-            )
-    return SyncNet(state)
+    advice = "Give the public file syncnet_v2.model of Chung and Zisserman's SyncNet."
+    return SyncNet(read_state(path, expected, "SyncNet", advice))
 
 
 def face_boxes(landmarks_px: NDArray[np.float32]) -> NDArray[np.float64]:

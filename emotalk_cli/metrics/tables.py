@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli.metrics.evaluate import definition_of
+from emotalk_cli.metrics.spread import Confusion
 from emotalk_cli.metrics.summary import Comparison, Mean
 from emotalk_cli.schema import Scores
 from emotalk_cli.store import atomic_path
@@ -34,15 +35,17 @@ def write_json(
     scores: Scores,
     groups: dict[str, Sequence[Mean]],
     comparisons: Sequence[Comparison],
+    confusions: Sequence[Confusion],
     notes: Sequence[str],
     path: Path,
 ) -> Path:
-    """Means with 95 % intervals by kind of group, comparisons, definitions and notes."""
+    """Means with 95 % intervals by kind of group, comparisons, confusions and notes."""
     names = dict.fromkeys(row.metric for row in scores.rows)
     content = {
         "made_by": asdict(scores.made_by),
         "means": {kind: [asdict(mean) for mean in found] for kind, found in groups.items()},
         "comparisons": [asdict(comparison) for comparison in comparisons],
+        "confusions": [asdict(confusion) for confusion in confusions],
         "definitions": {name: definition_of(name) for name in names},
         "notes": list(notes),
     }

@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import hashlib
 import os
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 from emotalk_cli import __version__
 from emotalk_cli.batch import Failure, run_jobs
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.media import probe, read_frames, read_sound
-from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
+from emotalk_cli.metrics.clip import ScoredClip
 from emotalk_cli.metrics.evaluate import METRICS
 from emotalk_cli.metrics.geometry import EXPRESSION_ERROR
-from emotalk_cli.metrics.landmarks import align
 from emotalk_cli.metrics.pairs import Pair, find_clips, kind_of_file, pair_up, system_names
-from emotalk_cli.metrics.picture import FINE_PX, FaceCrops, crop_face
 from emotalk_cli.metrics.report import Report, write_report
+from emotalk_cli.metrics.spread import confusions, spread_rows
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker, compare, means
-from emotalk_cli.metrics.syncnet import (
-    FACE_PX,
-    Agreement,
-    SyncNet,
-    cut_face,
-    face_boxes,
-    load_syncnet,
-)
 from emotalk_cli.metrics.tables import write_csv, write_json
+from emotalk_cli.metrics.witnesses import WitnessFiles
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
-from emotalk_cli.store import is_done, kind_of, read, sha256_of, write
-
-if TYPE_CHECKING:
-    from emotalk_cli.metrics.surface import FaceSurface
+from emotalk_cli.schema import MadeBy, Scores
+from emotalk_cli.stages.score_clip import Job, score_one, shows, syncnet_of, witnesses_of
+from emotalk_cli.store import is_done, read, sha256_of, write
 
 STAGE = "score"
 SCORES, JSON, CSV, REPORT = "scores.h5", "scores.json", "scores.csv", "report.html"
@@ -49,7 +33,8 @@ NO_SYNCNET = (
     "LSE-C and LSE-D are not available: they need SyncNet's weights, which come with no package. "
     "Give your copy of syncnet_v2.model with --syncnet."
 )
-VIDEO_FPS = 25.0  # the rate at which videos are compared, as in the EAT protocol
+CACHE = "cache"
+READER = Path(__file__).resolve().parents[1] / "weights" / "emotion_reader.json"
 
 
 @dataclass(frozen=True)
@@ -62,26 +47,6 @@ class ScoreReport:
     failures: tuple[Failure, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One clip of one system."""
-
-    system: str
-    pair: Pair
-    speech: Path | None
-    metrics: frozenset[str] | None
-    face_model: str
-    syncnet: Path | None
-
-    @property
-    def clip_id(self) -> str:
-        return self.pair.clip_id
-
-    def wants(self, metric: str) -> bool:
-        """Whether a metric is to be measured; the groups of an error go by its first words."""
-        return self.metrics is None or metric.partition(",")[0] in self.metrics
-
-
 def score(
     predicted: Path | Sequence[Path],
     reference: Path,
@@ -91,6 +56,9 @@ def score(
     metrics: Sequence[str] | None = None,
     face_model: str = "default",
     syncnet: Path | None = None,
+    inception: Path | None = None,
+    lpips: Path | None = None,
+    emotion_reader: Path | None = None,
     workers: int = 1,
     overwrite: bool = False,
     progress: Progress = Quiet(),
@@ -101,9 +69,11 @@ def score(
     or of videos, or one such file. Clips pair by their path below the folder. Several predicted
     folders are several systems, compared by paired tests. audio: a folder of AudioFeatures for
     the metrics against speech. metrics: names of those to measure; None: all that can be.
-    syncnet: the user's syncnet_v2.model for LSE-C and LSE-D of videos; without it they are not
-    available. out: a folder that receives scores.h5 (a Scores record), scores.csv, scores.json and
-    report.html. Raises EmotalkError if nothing pairs or no clip can be scored; a clip that
+    The user's own weights, without which their metrics are not available: syncnet
+    (syncnet_v2.model) for LSE-C and LSE-D, inception for FID, lpips (AlexNet) for LPIPS;
+    emotion_reader: another reader of coefficients than the packaged one. out: a folder that
+    receives scores.h5 (a Scores record), scores.csv, scores.json, report.html, and a cache of the
+    landmarks of videos. Raises EmotalkError if nothing pairs or no clip can be scored; a clip that
     cannot is reported and the others are done.
     """
     folders = [predicted] if isinstance(predicted, Path) else list(predicted)
@@ -111,27 +81,28 @@ def score(
     _require_folder(out)
     names = _names(folders, reference)
     pairings = [pair_up(folder, reference) for folder in folders]
-    inputs = {name: _digest(folder) for name, folder in zip(names, folders, strict=True)}
-    inputs[REFERENCE_SYSTEM] = _digest(reference)
-    if audio is not None:
-        inputs["audio"] = _digest(audio)
-    if syncnet is not None:
-        _syncnet(syncnet)
-        inputs["syncnet"] = sha256_of(syncnet)
-    options = {"metrics": sorted(wanted) if wanted else "all", "face_model": face_model}
-    made_by = MadeBy(STAGE, __version__, options, inputs=inputs)
+    made_by = _made_by(dict(zip(names, folders, strict=True)), reference, wanted, face_model, {
+        "audio": audio, "syncnet": syncnet, "inception": inception, "lpips": lpips,
+        "emotion_reader": emotion_reader,
+    })  # fmt: skip
     if is_done(out / SCORES, made_by, overwrite=overwrite) and (out / REPORT).is_file():
         before = read(out / SCORES, Scores)
-        return ScoreReport(out / REPORT, out / SCORES, len({r.clip_id for r in before.rows}))
+        clips = {row.clip_id for row in before.rows} - {""}
+        return ScoreReport(out / REPORT, out / SCORES, len(clips))
     notes = [note for name, p in zip(names, pairings, strict=True) for note in p.notes(name)]
+    pairs = [pair for pairing in pairings for pair in pairing.pairs]
+    files = WitnessFiles(inception, lpips, emotion_reader or READER, _any_pictures(pairs))
+    notes += witnesses_of(files, wanted).absent
+    if syncnet is not None:
+        syncnet_of(syncnet)
     jobs = [
-        _Job(name, pair, speech, wanted, face_model, syncnet)
+        Job(name, pair, speech, wanted, face_model, syncnet, files, out / CACHE)
         for name, pairing in zip(names, pairings, strict=True)
         for pair, speech in _with_speech(pairing.pairs, audio, notes)
     ]
     found: dict[tuple[str, str], ScoredClip] = {}
     failures = run_jobs(
-        _score_clip,
+        score_one,
         jobs,
         stage=STAGE,
         workers=workers,
@@ -141,19 +112,48 @@ def score(
     scored = [found[key] for job in jobs if (key := (job.system, job.clip_id)) in found]
     if not scored:
         raise EmotalkError(f"None of {len(jobs)} clips could be scored: {failures[0].reason}")
-    if syncnet is None and any(kind_of_file(job.pair.predicted[0]) == "video" for job in jobs):
+    if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
         notes.append(NO_SYNCNET)
     notes += _gathered([note for clip in scored for note in clip.notes])
     for note in notes:
         progress.note(note)
     notes += [f"{failure.clip} could not be scored: {failure.reason}" for failure in failures]
     _write_all(out, names, reference, scored, notes, made_by)
-    return ScoreReport(
-        out / REPORT,
-        out / SCORES,
-        len({clip.drawn.clip_id for clip in scored}),
-        tuple(failures),
-    )
+    scored_clips = {clip.drawn.clip_id for clip in scored}
+    return ScoreReport(out / REPORT, out / SCORES, len(scored_clips), tuple(failures))
+
+
+def _made_by(
+    systems: Mapping[str, Path],
+    reference: Path,
+    wanted: frozenset[str] | None,
+    face_model: str,
+    files: Mapping[str, Path | None],
+) -> MadeBy:
+    """Everything that the scores depend on."""
+    inputs = {name: _digest(folder) for name, folder in systems.items()}
+    inputs[REFERENCE_SYSTEM] = _digest(reference)
+    for name, path in files.items():
+        if path is not None:
+            inputs[name] = _digest(path) if path.is_dir() or name == "audio" else _hash(path)
+    options = {"metrics": sorted(wanted) if wanted else "all", "face_model": face_model}
+    return MadeBy(STAGE, __version__, options, inputs=inputs)
+
+
+def _hash(path: Path) -> str:
+    """The sha256 of a file that the user names."""
+    if not path.is_file():
+        raise EmotalkError(f"There is no file {path}.", "Check the path.")
+    return sha256_of(path)
+
+
+def _any_pictures(pairs: Sequence[Pair]) -> bool:
+    """Whether any pair shows pictures on both sides; a broken file is told of later."""
+    for pair in pairs:
+        with contextlib.suppress(EmotalkError):
+            if shows(pair.predicted[0]) and shows(pair.reference):
+                return True
+    return False
 
 
 def _wanted(metrics: Sequence[str] | None) -> frozenset[str] | None:
@@ -227,6 +227,8 @@ def _write_all(
 ) -> None:
     """All four files; the record is the last, so that where it stands all stand."""
     rows = tuple(dict.fromkeys(row for clip in scored for row in clip.rows))
+    rows += tuple(spread_rows(scored))
+    read_as = confusions(scored)
     scores = Scores(made_by=made_by, rows=rows)
     overall = means(rows)
     groups = {"speaker": means(rows, by_speaker), "emotion": means(rows, by_emotion)}
@@ -239,137 +241,11 @@ def _write_all(
         groups=groups,
         comparisons=comparisons,
         drawn=[clip.drawn for clip in scored],
+        confusions=read_as,
         notes=notes,
         made_with=f"emotalk score {__version__}",
     )
     write_csv(scores, out / CSV)
-    write_json(scores, {"all": overall, **groups}, comparisons, notes, out / JSON)
+    write_json(scores, {"all": overall, **groups}, comparisons, read_as, notes, out / JSON)
     write_report(report, out / REPORT)
     write(scores, out / SCORES)
-
-
-def _score_clip(job: _Job) -> ScoredClip:
-    """Measure one clip of one system."""
-    pair = job.pair
-    samples = [_load(path, pair.reference, job) for path in pair.predicted]
-    reference = _load(pair.reference, pair.predicted[0], job)
-    speech = read(job.speech, AudioFeatures) if job.speech else None
-    return score_clip(job.system, job.clip_id, samples, reference, speech, job.wants)
-
-
-def _load(path: Path, other: Path, job: _Job) -> Side:
-    """What a record or a video shows of its clip; `other` is the file it is compared with."""
-    if kind_of_file(path) == "video":
-        return _watch(path, job.syncnet, other)
-    kind = kind_of(path)
-    if kind is FaceTrack:
-        track = read(path, FaceTrack)
-        surface = _surface(job.face_model, len(track.shape))
-        if surface.geometry.sha256 != track.face_model_sha256:
-            raise EmotalkError(
-                f"{path} was made for another face model ({track.face_model}, "
-                f"{track.face_model_sha256[:8]}) than the one here ({surface.geometry.name}, "
-                f"{surface.geometry.sha256[:8]}).",
-                "Make it again with `emotalk fit-3dmm`, or name its model with --face-model.",
-            )
-        return Side(track.labels, len(track.valid), track.fps, track=track, surface=surface)
-    if kind is Clip:
-        clip = read(path, Clip)
-        landmarks = align(clip.landmarks, clip.valid, clip.fps)
-        shown = clip.frames_jpeg is not None and clip.fps == VIDEO_FPS and _is_shown(other)
-        crops = _clip_crops(clip) if shown else None
-        return Side(clip.labels, len(clip.valid), clip.fps, landmarks=landmarks, crops=crops)
-    raise EmotalkError(
-        f"{path} holds a {kind.kind} record, which shows no face.",
-        "Give FaceTrack records, Clip records or videos.",
-    )
-
-
-def _is_shown(path: Path) -> bool:
-    """Whether a file may show pictures."""
-    return kind_of_file(path) == "video" or kind_of(path) is Clip
-
-
-def _clip_crops(clip: Clip) -> FaceCrops:
-    """Aligned crops of the pictures that a Clip record keeps."""
-    import cv2
-
-    x0, y0, side, _ = clip.crop
-
-    def pictures() -> Iterator[NDArray[np.uint8]]:
-        for index, landmarks in enumerate(clip.landmarks):
-            data = np.frombuffer(clip.frame_jpeg(index), np.uint8)
-            picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-            scale = picture.shape[0] / side
-            yield crop_face(np.asarray(picture, np.uint8), (landmarks[:, :2] - [x0, y0]) * scale)
-
-    return FaceCrops(_on_disk(pictures(), FINE_PX), clip.valid)
-
-
-def _watch(path: Path, syncnet: Path | None, other_sound: Path) -> Side:
-    """Follow the largest face through a video; its crops lie on disk, however long it is.
-
-    A silent video is heard with the sound of the other side.
-    """
-    from emotalk_cli.face3d.face_mesh import LANDMARK_COUNT
-    from emotalk_cli.face3d.face_tracking import FaceFollower, fill_gaps
-
-    follower = FaceFollower()
-    found: list[NDArray[np.float32] | None] = []
-    nothing = np.zeros((FINE_PX, FINE_PX, 3), np.uint8)
-
-    def crops() -> Iterator[NDArray[np.uint8]]:
-        for frame in read_frames(path, VIDEO_FPS):
-            found.append(follower.locate(frame))
-            yield nothing if found[-1] is None else crop_face(frame, found[-1])
-
-    pictures = _on_disk(crops(), FINE_PX)
-    valid = np.array([landmarks is not None for landmarks in found])
-    blank = np.zeros((LANDMARK_COUNT, 3), np.float32)
-    points = np.array([blank if one is None else one for one in found], np.float32)
-    fill_gaps(points, valid)
-    return Side(
-        Labels(),
-        len(found),
-        VIDEO_FPS,
-        landmarks=align(points, valid, VIDEO_FPS),
-        crops=FaceCrops(pictures, valid),
-        agreement=_heard(path, points, syncnet, other_sound) if syncnet else None,
-    )
-
-
-def _heard(
-    path: Path, landmarks_px: NDArray[np.float32], syncnet: Path, other_sound: Path
-) -> Agreement | None:
-    """SyncNet's judgement of a video; None where neither side has sound."""
-    voices = [p for p in (path, other_sound) if kind_of_file(p) == "video" and probe(p).has_audio]
-    if not voices:
-        return None
-    frames = zip(read_frames(path, VIDEO_FPS), face_boxes(landmarks_px), strict=True)
-    faces = _on_disk((cut_face(frame, box) for frame, box in frames), FACE_PX)
-    return _syncnet(syncnet).compare(faces, read_sound(voices[0]))
-
-
-def _on_disk(pictures: Iterable[NDArray[np.uint8]], size_px: int) -> NDArray[np.uint8]:
-    """Square pictures as one array (T, size, size, 3) that lies in a nameless temporary file."""
-    with tempfile.TemporaryFile() as spool:
-        for picture in pictures:
-            spool.write(picture.tobytes())
-        spool.flush()
-        # The map outlives the file's handle.
-        return np.memmap(spool, np.uint8, "r").reshape(-1, size_px, size_px, 3)
-
-
-@functools.cache
-def _syncnet(path: Path) -> SyncNet:
-    """The user's SyncNet, read once per process."""
-    return load_syncnet(path)
-
-
-@functools.cache
-def _surface(face_model: str, shape_size: int) -> FaceSurface:
-    """The surface of a face model, made once per process."""
-    from emotalk_cli.metrics.surface import FaceSurface
-    from emotalk_cli.stages.track_making import load_face_model
-
-    return FaceSurface(load_face_model(face_model), shape_size)

@@ -110,7 +110,7 @@ def test_tables_can_be_read_back(rows: tuple[ScoreRow, ...], tmp_path: Path) -> 
     assert len(lines) == len(rows)
     assert float(lines[1]["value"]) == pytest.approx(rows[1].value, rel=1e-6)
     assert lines[1]["unit"] == "mm²"
-    path = write_json(scores, {"all": means(rows[:1])}, [], ["note"], tmp_path / "s.json")
+    path = write_json(scores, {"all": means(rows[:1])}, [], [], ["note"], tmp_path / "s.json")
     content = json.loads(path.read_text(encoding="utf-8"))
     (mean,) = content["means"]["all"]
     assert mean["interval"]["low"] is None  # one clip has no interval, and JSON no nan

@@ -57,3 +57,32 @@ def test_holm_by_hand() -> None:
     np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06])
     assert np.isnan(holm(np.array([np.nan, 0.5]))[0])
     np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1, 1])
+
+
+def test_speakers_that_differ_widen_the_interval() -> None:
+    rng = np.random.default_rng(5)
+    voices = np.repeat(rng.normal(0, 3, 8), 20)
+    values = voices + rng.normal(0, 0.3, 160)
+    names = [f"s{n // 20}" for n in range(160)]
+    by_clip, by_speaker = bootstrap_mean(values), bootstrap_mean(values, names)
+    assert by_speaker.mean == by_clip.mean
+    assert by_speaker.high - by_speaker.low > 3 * (by_clip.high - by_clip.low)
+    few = bootstrap_mean(values, ["a"] * 80 + ["b"] * 80)
+    assert few == by_clip
+
+
+def test_clusters_by_hand() -> None:
+    names = ["a", "b", "c", "d", "e", "e", "e"]
+    values = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    sums, sizes = np.array([1, 2, 3, 4, 18.0]), np.array([1, 1, 1, 1, 3])
+    every = np.array(list(itertools.product(range(5), repeat=5)))
+    exact = np.percentile(sums[every].sum(1) / sizes[every].sum(1), [2.5, 97.5])
+    found = bootstrap_mean(values, names, resamples=20000)
+    assert (found.low, found.high) == (pytest.approx(exact[0], 0.03), pytest.approx(exact[1], 0.03))
+
+
+def test_one_loud_speaker_decides_nothing() -> None:
+    apart = np.array([5.0] * 30 + [-0.1, 0.1, -0.2, 0.2, 0.1])
+    names = ["loud"] * 30 + ["a", "b", "c", "d", "e"]
+    assert paired_test(apart, 0 * apart).p_value < 0.001
+    assert paired_test(apart, 0 * apart, names).p_value > 0.3
