@@ -16,6 +16,8 @@ DETAIL_SHARE = 1 / 12
 """Detail is continued so far behind the person, over the longer side, and fades on the way."""
 COARSE_SHARE = 1 / 60
 """What is finer than this, over the longer side, counts as detail."""
+COARSE_STEPS = 4.0
+"""Samples per standard deviation of a blur: it is made on a smaller picture."""
 
 
 def background(photo: NDArray[np.uint8], matte: Float) -> NDArray[np.uint8]:
@@ -57,12 +59,22 @@ def _mirrored_detail(
     there = [np.clip(there[0], 0, height - 1), np.clip(there[1], 0, width - 1)]
     seen &= person[there[0], there[1]] == 0
     known = np.where(person[..., None] == 0, image, filled)
-    detail = known - cv2.GaussianBlur(known, (0, 0), max(1.0, longer_px * COARSE_SHARE))
+    detail = known - _coarse(known, max(1.0, longer_px * COARSE_SHARE))
     fade = np.clip(1.0 - away / (longer_px * DETAIL_SHARE), 0.0, 1.0)
     # Where nearest border points jump, neighbours mirror different places: go over softly.
     weight = cv2.GaussianBlur((fade * seen).astype(np.float32), (0, 0), 1.5) * (person > 0)
     mirrored = cv2.GaussianBlur(detail[there[0], there[1]], (0, 0), 0.7)
     return np.asarray(weight[..., None] * mirrored, np.float32)
+
+
+def _coarse(image: Float, sigma_px: float) -> Float:
+    """The image (H, W, C) without what is finer than `sigma_px`."""
+    height, width = image.shape[:2]
+    factor = max(1.0, sigma_px / COARSE_STEPS)
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), sigma_px / factor)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
 
 
 def fill_smoothly(values: Float, known: Float) -> Float:

@@ -13,6 +13,8 @@ Float = NDArray[np.float32]
 GUIDE_RADIUS_SHARE = 1 / 64
 """Radius of the guided filter over the picture's longer side."""
 GUIDE_EPSILON = 2e-4
+GUIDE_STEPS = 8.0
+"""Samples per radius of the guided filter."""
 SURE, NONE = 0.97, 0.03
 """Matte values beyond which a pixel counts as all person, or none."""
 PERSON_IN_FACE = 0.6
@@ -49,7 +51,27 @@ def _same_person(rough: Float, face: NDArray[np.bool_]) -> Float:
 
 
 def guided_filter(guide: Float, values: Float, radius: int, epsilon: float) -> Float:
-    """`values` (H, W) with the edges of the colour `guide` (H, W, 3) in 0..1 (He et al. 2010)."""
+    """`values` (H, W) with the edges of the colour `guide` (H, W, 3) in 0..1 (He et al. 2010).
+
+    What is linear in the guide is measured on a smaller picture (He and Sun, "Fast guided filter",
+    2015).
+    """
+    height, width = values.shape
+    factor = max(1.0, radius / GUIDE_STEPS)
+    small = (max(1, round(width / factor)), max(1, round(height / factor)))
+    slope, offset = _linear_model(
+        np.asarray(cv2.resize(guide, small, interpolation=cv2.INTER_AREA), np.float32),
+        np.asarray(cv2.resize(values, small, interpolation=cv2.INTER_AREA), np.float32),
+        max(1, round(radius / factor)),
+        epsilon,
+    )
+    slope = cv2.resize(slope, (width, height), interpolation=cv2.INTER_LINEAR)
+    offset = cv2.resize(offset, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray((slope * guide).sum(axis=-1) + offset, np.float32)
+
+
+def _linear_model(guide: Float, values: Float, radius: int, epsilon: float) -> tuple[Float, Float]:
+    """Slope (H, W, 3) and offset (H, W) with which the guide tells the values best around."""
     size = (2 * radius + 1, 2 * radius + 1)
 
     def mean(image: Float) -> Float:
@@ -64,4 +86,4 @@ def guided_filter(guide: Float, values: Float, radius: int, epsilon: float) -> F
     slope = np.linalg.solve(spread + epsilon * np.eye(3, dtype=np.float32), covariance[..., None])
     slope = slope[..., 0].astype(np.float32)
     offset = mean_values - (slope * mean_guide).sum(axis=-1)
-    return np.asarray((mean(slope) * guide).sum(axis=-1) + mean(offset), np.float32)
+    return mean(slope), mean(offset)
