@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL, EmotionCurve, emotion_curve
-from emotalk_cli.decoders.eye_direction import blink_at_rate, gaze_of, look_at, steady_gaze
+from emotalk_cli.decoders.eye_direction import (
+    aside_deg,
+    blink_at_rate,
+    gaze_of,
+    look_at,
+    steady_gaze,
+)
 from emotalk_cli.decoders.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
 from emotalk_cli.decoders.motion import Motion, compose, pose_delta, resample
 from emotalk_cli.decoders.mouth import Mouth
@@ -122,10 +128,12 @@ def direct(
     seed: int,
     units: Sequence[str],
     mouth: Mouth | None = None,
+    photo: FaceTrack | None = None,
 ) -> Motion:
     """Decoded motion, expression (T, E) of `units` and head (T, 6), as the direction asks.
 
-    `mouth`: that of the person, so that stronger lips still close; the same `seed` gives the
+    `mouth`: that of the person, so that stronger lips still close; `photo`: the fitted photo, whose
+    eyes may look aside and are brought back where a gaze is asked for; the same `seed` gives the
     same motion. `features` of the speech tell where blinks like to fall; without them all is taken
     for a pause. Emotion is not dealt with here (see `weights_of`).
     """
@@ -138,7 +146,7 @@ def direct(
     if mouth is not None and motion is not before:
         motion = _still_closing(motion, before, units, mouth)
     motion = _turned(motion, direction, fps)
-    motion = _looking(motion, before, direction, times, units, rng)
+    motion = _looking(motion, before, direction, photo, times, units, rng)
     if direction.blink_rate is not None:
         expression = blink_at_rate(
             motion.expression.astype(np.float64),
@@ -193,6 +201,7 @@ def _looking(
     motion: Motion,
     before: Motion,
     direction: Direction,
+    photo: FaceTrack | None,
     times_s: NDArray[np.float64],
     units: Sequence[str],
     rng: np.random.Generator,
@@ -203,8 +212,9 @@ def _looking(
     head = motion.head_pose_delta.astype(np.float64)
     expression = motion.expression.astype(np.float64)
     if direction.gaze != WANDER:
-        target = (0.0, 0.0) if isinstance(direction.gaze, str) else direction.gaze
-        path = steady_gaze(times_s, target, rng)
+        yaw, pitch = (0.0, 0.0) if isinstance(direction.gaze, str) else direction.gaze
+        aside = aside_deg(photo) if photo else 0.0
+        path = steady_gaze(times_s, (yaw - aside, pitch), rng)
         expression = look_at(expression, units, path, head, counter_turn=1.0)
     elif motion.head_pose_delta is not before.head_pose_delta:
         old = before.head_pose_delta.astype(np.float64)

@@ -17,6 +17,7 @@ from emotalk_cli.decoders.gaze import (
     look_units,
 )
 from emotalk_cli.decoders.speech_beats import Beats
+from emotalk_cli.schema import FaceTrack
 
 Float = NDArray[np.float64]
 
@@ -29,6 +30,10 @@ JITTER = 0.15
 """Blinks that fill a gap stand so far from its middle, as a share of it."""
 CLOSED_SQUINT = 0.7
 """Share of a squint that a closed lid lets go."""
+
+FITTED_COUNTER = 0.4
+ASIDE_DEG = 5.0
+_UNTURNED = np.zeros((1, 6))
 
 
 def find_blinks(closure: Float, fps: float) -> list[tuple[int, int, int]]:
@@ -94,6 +99,24 @@ def gaze_of(expression: Float, units: Sequence[str], head_pose: Float) -> Float:
     down = 0.5 * DOWN_DEG_PER_UNIT * (side["eyeLookDownLeft"] + side["eyeLookDownRight"])
     turn = np.degrees(head_pose[:, :3])
     return np.stack([yaw + COUNTER_TURN * turn[:, 1], up - down - COUNTER_TURN * turn[:, 0]], 1)
+
+
+def aside_deg(photo: FaceTrack) -> float:
+    """How far a photo's eyes look past the camera, to the subject's left, degrees; 0 if they do
+    not.
+
+    Seen in a fit, eyes that look at the camera turn against the head by FITTED_COUNTER of its turn:
+    measured on 12 portraits of people who do, all within 3.5 degrees of it; three who look away
+    are 8 to 11 degrees off.
+    """
+    from scipy.spatial.transform import Rotation
+
+    pose = photo.head_pose[0].astype(np.float64)
+    towards_camera = Rotation.from_rotvec(pose[:3]).inv().apply(-pose[3:])
+    camera_deg = float(np.degrees(np.arctan2(towards_camera[0], towards_camera[2])))
+    looks = gaze_of(photo.expression[:1].astype(np.float64), photo.expression_names, _UNTURNED)
+    off = float(looks[0, 0]) - FITTED_COUNTER * camera_deg
+    return off if abs(off) > ASIDE_DEG else 0.0
 
 
 def look_at(

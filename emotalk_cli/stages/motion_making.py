@@ -167,6 +167,7 @@ def on_face(
         seed=made_by.seed or 0,
         units=model.expression_names,
         mouth=mouth_of(model, still.shape),
+        photo=still,
     )
     rest = resting_expression(still.expression[0], still.shape, model)
     frames = len(motion.expression)

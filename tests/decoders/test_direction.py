@@ -11,7 +11,7 @@ import pytest
 from emotalk_cli.decoders.acting import act_face
 from emotalk_cli.decoders.direction import Direction, direct, parse_gaze, weights_of
 from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL, parse_emotion
-from emotalk_cli.decoders.eye_direction import find_blinks, gaze_of
+from emotalk_cli.decoders.eye_direction import aside_deg, find_blinks, gaze_of
 from emotalk_cli.decoders.motion import Motion, add_pose
 from emotalk_cli.decoders.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.speech_beats import beats_of
@@ -168,6 +168,25 @@ def test_eyes_stay_where_they_are_told_to_look_while_the_head_moves(
     np.testing.assert_allclose(looks.mean(axis=0), at, atol=0.35)
     assert looks.std(axis=0).max() < 0.6
     assert np.abs(np.diff(looks, axis=0)).max() > 0.1  # and yet they live
+
+
+@pytest.mark.parametrize(("side", "other", "moved"), [("Left", "Right", 1), ("Right", "Left", 0)])
+def test_eyes_that_look_aside_in_the_photo_are_brought_to_the_camera(
+    side: str, other: str, moved: bool
+) -> None:
+    """A head turned to its left by 15 degrees, with eyes further to its left, or to its right."""
+    still = as_track(Motion(np.zeros((1, len(UNITS)), np.float32), np.zeros((1, 6), np.float32)))
+    looks, turned = still.expression.copy(), np.array([[0, 0.26, 0, 0, 0, -0.8]], np.float32)
+    looks[0, [UNITS.index(f"eyeLookOut{side}"), UNITS.index(f"eyeLookIn{other}")]] = 0.4
+    photo = replace(still, head_pose=turned, expression=looks)
+    asked = Direction(gaze="camera", head_motion=0.0)
+    made, plain = (
+        direct(performed(), asked, None, fps=FPS, seed=0, units=UNITS, photo=given)
+        for given in (photo, None)
+    )
+    shift = (gaze(made) - gaze(plain))[:, 0].mean()
+    assert shift == pytest.approx(-aside_deg(photo), abs=0.3)
+    assert (shift < -8) if moved else shift == 0
 
 
 @pytest.mark.parametrize(("frames", "fps"), [(200, 25.0), (1600, 50.0), (1, 25.0)])
