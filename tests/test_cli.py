@@ -20,6 +20,7 @@ COMMANDS = (
     "export",
     "inspect",
     "doctor",
+    "ui",
 )
 HEAVY = ("torch", "mediapipe", "librosa", "numba", "scipy", "diffusers", "h5py", "cv2")
 

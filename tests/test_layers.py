@@ -21,10 +21,11 @@ FLOORS = {
     "mediapipe_solutions": 2,
     "progress": 1,
     "stages": 4,
-    "cli": 5,
+    "ui": 5,
+    "cli": 6,
 }
 ROOMS = {"datasets", "audio", "face3d", "decoders", "render", "metrics"}
-FLOORS |= dict.fromkeys(ROOMS, 3) | {"__main__": 6, "__init__": 0}
+FLOORS |= dict.fromkeys(ROOMS, 3) | {"__main__": 7, "__init__": 0}
 
 
 def room_of(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Subcommands that look and tell: inspect, doctor and export."""
+"""Subcommands that look and tell: inspect, doctor, export and ui."""
 
 from __future__ import annotations
 
@@ -51,3 +51,17 @@ def export(
     done = export_motion(track, output, timecode=timecode, overwrite=overwrite)
     terminal.say(f"Wrote {done.path}: {done.format}, {done.frames} frames at {done.fps:g}/s.")
     terminal.tell(done)
+
+
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen at; others than this reach you.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+    watermark: Annotated[bool, typer.Option(help="Draw a small mark into the videos.")] = True,
+) -> None:
+    """Show the page: photo, recording and emotions in the browser, on this machine alone."""
+    from emotalk_cli.ui.page import serve
+
+    terminal.say(f"The page is at http://{host}:{port} until Ctrl-C.")
+    serve(host=host, port=port, watermark=watermark)

@@ -70,6 +70,7 @@ def _add_commands() -> None:
         "export": looking.export,
         "inspect": looking.inspect,
         "doctor": looking.doctor,
+        "ui": looking.ui,
     }
     for name, function in functions.items():
         app.command(name, cls=ConfiguredCommand)(configured(function))

@@ -1,0 +1,168 @@
+"""The page's layout and server: gradio, on this machine alone, with nothing sent elsewhere."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from emotalk_cli.decoders.emotions import EMOTIONS
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
+from emotalk_cli.stages.video_options import VideoOptions
+from emotalk_cli.ui.work import KEYS, Key, make_video, timeline
+
+HOST, PORT = "127.0.0.1", 7860
+MAX_UPLOAD = "100mb"
+MAX_WAITING = 8
+"""So many people may wait for their video; more are asked to come back."""
+MAX_TIMELINE_S = 60.0
+SIZES_PX = (256, 512, 768, 1024)
+FONT = ("system-ui", "sans-serif")
+"""A font of the browser's own: the theme's usual one would be fetched from elsewhere."""
+ABOUT = """# emotalk
+A portrait, a recording and an emotion become a talking video, on this machine; nothing is sent
+anywhere. Use faces and voices only of people who have agreed. Every video says in its metadata
+that it is synthetic."""
+
+
+def serve(*, host: str = HOST, port: int = PORT, watermark: bool = True) -> None:
+    """Show the page at http://HOST:PORT until Ctrl-C.
+
+    Uploads and results live in a temporary folder that is removed at the end; no other file can be
+    asked for. Raises EmotalkError where gradio is missing or the port is taken.
+    """
+    with tempfile.TemporaryDirectory(prefix="emotalk-ui-") as folder:
+        _keep_to_ourselves(folder)
+        page = build(Path(folder), watermark=watermark)
+        gradio = _gradio()
+        page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
+        try:
+            page.launch(
+                server_name=host,
+                server_port=port,
+                share=False,
+                inbrowser=False,
+                quiet=True,
+                max_file_size=MAX_UPLOAD,
+                allowed_paths=[],
+                footer_links=[],
+                theme=gradio.themes.Base(font=FONT, font_mono=FONT),
+            )
+        except OSError as error:
+            raise EmotalkError(
+                f"The page cannot be served at {host}:{port}: {error}.", "Choose another --port."
+            ) from error
+
+
+def _keep_to_ourselves(folder: str) -> None:
+    """Before gradio is loaded: no analytics, no look for updates, files in one folder."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["GRADIO_TEMP_DIR"] = folder
+
+
+def _gradio() -> Any:
+    try:
+        import gradio
+    except ImportError as error:
+        raise EmotalkError("The page needs gradio.", 'pip install -e ".[ui]"') from error
+    return gradio
+
+
+def build(folder: Path, *, watermark: bool = True) -> Any:
+    """The page (gradio Blocks); its results go into `folder`."""
+    gradio = _gradio()
+    with gradio.Blocks(title="emotalk", analytics_enabled=False) as page:
+        gradio.Markdown(ABOUT)
+        with gradio.Row():
+            with gradio.Column():
+                photo = gradio.Image(
+                    type="filepath", label="Portrait", sources=["upload", "webcam"], height=320
+                )
+                recording = gradio.Audio(
+                    type="filepath",
+                    label="Speech",
+                    sources=["upload", "microphone"],
+                    buttons=["download"],
+                )
+                gradio.Examples([[str(DEMO_FACE), str(DEMO_SPEECH)]], [photo, recording])
+            with gradio.Column(min_width=420):
+                keys = [value for number in range(KEYS) for value in _key(gradio, number)]
+            with gradio.Column():
+                video = gradio.Video(label="Video", autoplay=True, height=320)
+                files = gradio.Files(label="Download: video and motion", interactive=False)
+                button = gradio.Button("Make the video", variant="primary")
+        with gradio.Accordion("Direction", open=False), gradio.Row():
+            direction = _direction(gradio)
+
+        watched = gradio.Progress()
+
+        def run(*values: Any, progress: Any = watched) -> tuple[str, list[str]]:
+            photo_path, recording_path, *rest = values
+            picked = [Key(*rest[4 * n : 4 * n + 4]) for n in range(KEYS)]
+            options = _options(picked, rest[4 * KEYS :], watermark=watermark)
+            try:
+                made = make_video(
+                    photo_path,
+                    recording_path,
+                    options,
+                    folder,
+                    lambda share, text: progress(share, desc=text),
+                )
+            except EmotalkError as error:
+                raise gradio.Error(f"{error.problem} {error.next_step}") from error
+            return str(made[0]), [str(path) for path in made]
+
+        inputs = [photo, recording, *keys, *direction]
+        button.click(run, inputs, [video, files], api_name="generate")
+    return page
+
+
+def _key(gradio: Any, number: int) -> tuple[Any, ...]:
+    """One moment of the emotion: whether it counts, when, which emotion, how strong."""
+    first = number == 0
+    with gradio.Group():
+        with gradio.Row():
+            name = "Emotion at the start" if first else f"Change {number}"
+            used = gradio.Checkbox(first, label=name, min_width=120)
+            emotion = gradio.Dropdown(
+                list(EMOTIONS),
+                value="happy" if first else "neutral",
+                show_label=False,
+                min_width=120,
+            )
+        with gradio.Row():
+            time = gradio.Slider(
+                0, MAX_TIMELINE_S, value=2.0 * number, step=0.1, label="from, s", visible=not first
+            )
+            strength = gradio.Slider(0, 1, value=1.0, step=0.05, label="strength")
+    return used, time, emotion, strength
+
+
+def _direction(gradio: Any) -> tuple[Any, ...]:
+    return (
+        gradio.Slider(0, 2, value=1.0, step=0.05, label="Upper face"),
+        gradio.Slider(0, 2, value=1.0, step=0.05, label="Lower face"),
+        gradio.Slider(0, 1, value=1.0, step=0.05, label="Head motion"),
+        gradio.Dropdown(["wander", "camera"], value="wander", label="Gaze"),
+        gradio.Dropdown(list(SIZES_PX), value=512, label="Size, px"),
+        gradio.Dropdown(["full", "head", "face"], value="full", label="Crop"),
+        gradio.Number(0, label="Seed", precision=0),
+    )
+
+
+def _options(keys: list[Key], values: list[Any], *, watermark: bool) -> VideoOptions:
+    upper, lower, head, gaze, size, crop, seed = values
+    return VideoOptions(
+        emotion=timeline(keys),
+        upper_strength=upper,
+        lower_strength=lower,
+        head_motion=head,
+        gaze=gaze,
+        size_px=int(size),
+        crop=crop,
+        seed=int(seed),
+        watermark=watermark,
+    )
