@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from emotalk_cli.decoders.training import METRICS, Trainer
 from emotalk_cli.decoders.windows import SPEECH_SCALE_FLOOR, Windows, statistics
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import FaceGeometry
-from emotalk_cli.progress import Progress
+from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import MadeBy, check_seed
 from emotalk_cli.store import SUFFIX, as_json, sha256_of
 
@@ -54,6 +55,8 @@ def train(
     another stands in its place, EmotalkError where `out` holds anything else.
     """
     check_seed(seed)
+    if int(os.environ.get("RANK", "0")):
+        progress = Quiet()  # of many processes the first one speaks
     require_own(out, (tracks, audio))
     made_by = _made_by(group, tracks, audio, config, seed)
     task = task_in(out, made_by, resume=resume, overwrite=overwrite, progress=progress)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import signal
 import threading
 import time
@@ -40,6 +41,7 @@ STATE = "state.safetensors"
 PROGRESS = "progress"
 """Name of the tensor of steps done, best validation loss, validations since then."""
 METRICS = "metrics.csv"
+NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 SAME_CTRL_C_S = 1.0
 """Within this time another interrupt is the same one: torchrun passes on what all have heard."""
 
@@ -155,7 +157,9 @@ class Trainer:
                         progress.note(self._summary(row, figures))
                     if self._any_process(bool(asked_to_stop)):
                         self._stop(progress)
-        except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+        except (RuntimeError, MemoryError) as error:  # torch's own for a GPU is a RuntimeError
+            if not (isinstance(error, MemoryError) or NO_MEMORY.search(str(error))):
+                raise
             raise EmotalkError(
                 f"The memory is too small for batches of {self.config.batch_size} windows.",
                 "Set a smaller batch_size in the config and begin again with --overwrite.",

@@ -3,8 +3,7 @@
 import dataclasses
 import json
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,48 +12,13 @@ import pytest
 import torch
 
 from emotalk_cli.decoders import training
-from emotalk_cli.decoders.checkpoint import Decoder, load_decoder, load_tensors
+from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.journal import read_journal
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.decoders.training import Trainer, steps_done
+from emotalk_cli.decoders.training import steps_done
 from emotalk_cli.errors import EmotalkError, StaleOutputError
-
-
-def losses(folder: Path) -> list[str]:
-    return [row["loss"] for row in read_journal(folder / "metrics.csv") if row["loss"]]
-
-
-def assert_same_run(one: Path, other: Path) -> None:
-    assert losses(one) == losses(other)
-    states = [load_tensors(folder / "last" / "state.safetensors") for folder in (one, other)]
-    assert states[0].keys() == states[1].keys()
-    assert all(states[0][name].equal(states[1][name]) for name in states[0])
-
-
-def kill() -> None:
-    raise KeyboardInterrupt  # past the handler of Ctrl-C: nothing more is saved
-
-
-def ctrl_c() -> None:
-    signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
-def broken_at(
-    step: int, happens: Callable[[], object], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Something happens in the middle of a step, after its batch is cut."""
-    unbroken = Trainer._noise
-
-    def broken(self: Trainer, *arguments: Any) -> Any:
-        if self._state.step == step:
-            happens()
-        return unbroken(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_noise", broken)
-        yield
+from tests.decoders.training_help import assert_same_run, broken_at, ctrl_c, kill, losses
 
 
 def test_overfit_learns_one_batch(
@@ -172,43 +136,6 @@ def test_a_finished_run_is_made_longer(
     assert losses(out) == before
 
 
-def test_nothing_of_others_is_overwritten(
-    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
-) -> None:
-    notes = tmp_path / "README.md"
-    notes.write_text("mine")
-    for options in ({}, {"overwrite": True}, {"resume": True}):
-        with pytest.raises(EmotalkError, match=r"not empty .* README\.md"):
-            run("lip", corpus, tmp_path, small_config, **options)
-        with pytest.raises(EmotalkError, match="one of the input folders"):
-            run("lip", corpus, corpus / "audio", small_config, **options)
-        with pytest.raises(EmotalkError, match="is a file"):
-            run("lip", corpus, notes, small_config, **options)
-    assert notes.read_text() == "mine" and list(tmp_path.iterdir()) == [notes]
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    (empty / ".gitkeep").touch()
-    assert (run("lip", corpus, empty, small_config) / "model.safetensors").is_file()
-
-
-def test_resume_needs_a_state_and_excludes_overwrite(
-    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
-) -> None:
-    with pytest.raises(EmotalkError, match="nothing to resume in"):
-        run("lip", corpus, tmp_path / "lip", small_config, resume=True)
-    with pytest.raises(EmotalkError, match="exclude"):
-        run("lip", corpus, tmp_path / "lip", small_config, resume=True, overwrite=True)
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32, 99999999999999999999999])
-def test_seeds_out_of_range_are_refused(
-    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path, seed: int
-) -> None:
-    with pytest.raises(EmotalkError, match=f"seed is {seed}"):
-        run("lip", corpus, tmp_path / "lip", small_config, seed=seed)
-    assert not (tmp_path / "lip").exists()
-
-
 def test_the_largest_seed_trains(
     run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
 ) -> None:
@@ -226,12 +153,15 @@ def test_a_finished_run_is_left_alone_and_another_refused(
         run("lip", corpus, out, small_config, seed=1)
 
 
-def test_no_number_stops_with_the_last_good_checkpoint(
+def test_stops_early_when_nothing_gets_better(
     run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
 ) -> None:
-    wild = dataclasses.replace(small_config, steps=60, learning_rate=1e30, gradient_clip=1e30)
-    with pytest.raises(EmotalkError, match="no number any more"):
-        run("lip", corpus, tmp_path / "lip", wild)
+    idle = dataclasses.replace(
+        small_config, steps=60, validate_every=2, patience=3, learning_rate=1e-30, weight_decay=0.0
+    )
+    out = run("lip", corpus, tmp_path / "lip", idle)
+    assert steps_done(out) == 2 + 3 * 2
+    assert (out / "README.md").is_file() and "8" in (out / "README.md").read_text()
 
 
 def test_card_and_config_say_what_was_done(
@@ -297,14 +227,6 @@ def test_sound_of_another_clip_is_worth_less(
     assert float(row["lve_mm2"]) < float(row["shuffled_lve_mm2"])
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_half_precision_needs_a_gpu(
-    run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
-) -> None:
-    with pytest.raises(EmotalkError, match="fp16 needs a GPU"):
-        run("lip", corpus, tmp_path / "lip", dataclasses.replace(small_config, precision="fp16"))
-
-
 def test_bfloat16_learns_as_well(
     run: Callable[..., Path], corpus: Path, small_config: TrainConfig, tmp_path: Path
 ) -> None:
@@ -322,25 +244,6 @@ def test_regression_is_the_same_network(
     decoder = load_decoder(out)
     assert decoder.spec.mode == "regression"
     assert all(torch.isfinite(p).all() for p in decoder.model.parameters())
-
-
-def test_damaged_checkpoints_are_named(
-    decoders: dict[str, Decoder],
-    run: Callable[..., Path],
-    corpus: Path,
-    small_config: TrainConfig,
-    tmp_path: Path,
-) -> None:
-    out = run("lip", corpus, tmp_path / "lip", small_config)
-    weights = out / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:200])
-    with pytest.raises(EmotalkError, match=r"model\.safetensors cannot be read"):
-        load_decoder(out)
-    (out / "config.json").write_text("{}")
-    with pytest.raises(EmotalkError, match="no decoder's config"):
-        load_decoder(out)
-    with pytest.raises(EmotalkError, match="no checkpoint"):
-        load_decoder(tmp_path)
 
 
 def test_default_config_is_small() -> None:

@@ -1,5 +1,8 @@
 """The three training stages on a few made-up records of the default face model."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +11,7 @@ import pytest
 
 from emotalk_cli import store
 from emotalk_cli.decoders.checkpoint import load_decoder
+from emotalk_cli.decoders.journal import read_journal
 from emotalk_cli.decoders.sampling import sample_motion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.default_model import load_default_face_model
@@ -19,6 +23,7 @@ from emotalk_cli.stages.train_single import train_single
 CONFIG = """
 steps: 4
 batch_size: 2
+log_every: 1
 validate_every: 2
 network: {hidden: 16, encoder_blocks: 1, denoiser_blocks: 1, kernel: 3}
 """
@@ -103,3 +108,25 @@ def test_tracks_of_another_face_model_are_refused(make_corpus: Callable[[str], P
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmotalkError, match="no folder"):
         train_lip(tmp_path / "tracks", tmp_path / "audio", tmp_path / "lip")
+
+
+def test_two_processes_learn_what_one_does(make_corpus: Callable[[str], Path]) -> None:
+    folder = make_corpus(load_default_face_model().sha256)
+    inputs = [str(folder / name) for name in ("tracks", "audio")]
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend",
+        "c10d", "--rdzv_endpoint", "localhost:0", "-m", "emotalk_cli", "train-lip", *inputs,
+        "-o", str(folder / "two"), "--config", str(folder / "c.yaml"),
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (done.stdout + done.stderr).count("clips to learn from") == 1
+    train_lip(folder / "tracks", folder / "audio", folder / "one", config=folder / "c.yaml")
+    rows = [read_journal(folder / name / "metrics.csv") for name in ("one", "two")]
+    assert len(rows[0]) == len(rows[1]) == 6
+    for one, two in zip(*rows, strict=True):
+        for name in ("loss", "validation"):
+            if one[name]:
+                assert float(one[name]) == pytest.approx(float(two[name]), rel=1e-3)
