@@ -17,7 +17,6 @@ Weights = NDArray[np.float64]
 Measure = Callable[[int, Weights], float]
 """A measure of one system: number of the seed, weight of each clip (C,) -> value."""
 
-RESAMPLES = 2000
 SIGNIFICANT = 0.05
 
 
@@ -102,7 +101,7 @@ class Resamples:
     weights: Weights
 
     @classmethod
-    def draw(cls, seeds: int, clusters: Sequence[str], count: int = RESAMPLES) -> Resamples:
+    def draw(cls, seeds: int, clusters: Sequence[str], count: int) -> Resamples:
         """`clusters`: the speaker of each clip, resampled as in `bootstrap_mean`."""
         place = cluster_index(clusters, np.ones(len(clusters), bool))
         groups = int(place.max()) + 1
@@ -117,9 +116,9 @@ class Resamples:
             np.vstack([first, hits[:, place]]),
         )
 
-    def of(self, measure: Measure, rows: int | None = None) -> Float:
+    def of(self, measure: Measure) -> Float:
         """Mean over the drawn seeds of a measure, one value for each resample (R + 1,)."""
-        pairs = zip(self.seeds[:rows], self.weights[:rows], strict=True)
+        pairs = zip(self.seeds, self.weights, strict=True)
         return np.array(
             [np.mean([measure(int(s), weights) for s in seeds]) for seeds, weights in pairs]
         )

@@ -49,9 +49,9 @@ def experiment(
     """
     planned = read_plan(plan)
     out.mkdir(parents=True, exist_ok=True)
+    configs = _configs(planned, out)
     sets = prepare(data, unseen, planned.data, out, workers=workers, progress=progress)
     reader = _reader(sets, out)
-    configs = _configs(planned, out)
     said = ""
     for number, seed in enumerate(planned.seeds):
         progress.note(f"Seed {seed}: {number + 1} of {len(planned.seeds)}.")

@@ -41,7 +41,8 @@ FRECHET = {"Frechet face": False, "Frechet mouth": True}
 """Outcome -> whether it looks at the mouth's units, or at all others."""
 SPEED_S = 0.2
 """Frames are seen with their change over so long, so that a face that never moves is not alike."""
-SPREAD_RESAMPLES = 600
+SPREAD_RESAMPLES = 0.3
+"""Share of the resamples that Fréchet distances get, which take longer."""
 
 
 class Files(NamedTuple):
@@ -135,18 +136,18 @@ def _outcome(
     label = f"{outcome.set}: {outcome.metric}"
     if outcome.metric in FRECHET:
         tables: dict[str, Table | Spread] = dict(_spreads(outcome, cells, paths))
-        about, rows = (label, "", LOWER), SPREAD_RESAMPLES
+        about, count = (label, "", LOWER), round(SPREAD_RESAMPLES * plan.resamples)
     else:
         found = {name: _table(label, own, clips) for name, own in cells.items()}
         tables = {name: table for name, table in found.items() if table is not None}
         known = [row for own in cells.values() for row in own[0].rows if row.metric == label]
         if not known:
             return [], []
-        about, rows = (label, known[0].unit, known[0].better), -1
+        about, count = (label, known[0].unit, known[0].better), plan.resamples
     most = max(len(own) for own in cells.values())
-    draws = Resamples.draw(most, [one.speaker for one in labels])
+    draws = Resamples.draw(most, [one.speaker for one in labels], count)
     plain = np.ones(len(clips))
-    values = {name: draws.of(t.measure, rows if rows > 0 else None) for name, t in tables.items()}
+    values = {name: draws.of(t.measure) for name, t in tables.items()}
     by_seed = {
         name: [table.measure(n, plain) for n in range(len(cells[name]))]
         for name, table in tables.items()

@@ -16,6 +16,7 @@ GROUPS = ("lip", "emo", "single")
 JOINED = (("lip", "emo"), ("single",), ("lip",), ())
 SPEECHES = ("own", "shuffled")
 ACTED = ("auto", True, False)
+OPTIONAL = ("training", "resamples")
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 RULES_OFF = {"close_lips": False, "rest_in_silence": False}
 
@@ -71,6 +72,7 @@ class Plan:
     compare: tuple[tuple[str, str], ...]
     outcomes: tuple[Outcome, ...]
     source: Path
+    resamples: int = 2000
 
     def training_of(self, decoder: str) -> dict[str, Any]:
         """The options of one decoder's training: the common ones, and its own over them."""
@@ -87,7 +89,7 @@ def read_plan(path: Path) -> Plan:
     values = read_yaml(path, example)
     known = [f.name for f in fields(Plan) if f.name != "source"]
     _keys(values, known, path, "the file")
-    missing = [name for name in known if name not in values and name != "training"]
+    missing = [name for name in known if name not in values and name not in OPTIONAL]
     if missing:
         raise EmotalkError(f"{path} lacks {missing[0]}.", f"It needs {', '.join(known)}.")
     try:
@@ -125,6 +127,7 @@ def _plan(values: Mapping[str, Any], path: Path) -> Plan:
         compare=tuple((str(one), str(other)) for one, other in values["compare"]),
         outcomes=tuple(_build(Outcome, given, path, "outcomes") for given in values["outcomes"]),
         source=path,
+        resamples=int(values.get("resamples", Plan.resamples)),
     )
 
 

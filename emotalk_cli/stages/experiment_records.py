@@ -157,7 +157,7 @@ def _divided(home: Path, plan: DataPlan, progress: Progress) -> tuple[list[_Clip
     from emotalk_cli.decoders.data import is_held_out
     from emotalk_cli.decoders.emotions import EMOTIONS, LEVELS
 
-    clips, speakers, emotions = _read(home, progress, plan.limit)
+    clips, speakers, emotions = _read(home, progress, plan.augment, plan.limit)
     acted = plan.acted is True or (plan.acted == "auto" and len(emotions - {""}) < 2)
     by = "speakers" if len(speakers) >= MIN_SPEAKERS else "clips"
     own = any(clip.track.labels.split == "test" for clip in clips)
@@ -194,7 +194,7 @@ def _name(clip: _Clip) -> str:
 
 
 def _read(
-    folder: Path, progress: Progress, limit: int = 0
+    folder: Path, progress: Progress, augment: int = 0, limit: int = 0
 ) -> tuple[list[_Clip], set[str], set[str]]:
     """The paired records of a folder, their speakers and emotions."""
     paths = sorted((folder / TRACKS).glob(f"*{store.SUFFIX}"))
@@ -213,7 +213,7 @@ def _read(
         track = store.read(path, FaceTrack)
         labels = dataclasses.replace(track.labels, clip_id=path.stem)
         track = dataclasses.replace(track, labels=labels)
-        sounds = (plain, *(sound for sound in more if sound != plain))
+        sounds = (plain, *[sound for sound in more if sound != plain][:augment])
         clips.append(_Clip(track, store.read(plain, AudioFeatures), sounds, TRAIN))
         progress.advance()
     found = [clip.track.labels for clip in clips]

@@ -1,0 +1,223 @@
+"""The stage experiment, small but whole: real plan, default face, networks of a few steps."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from emotalk_cli import store
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
+from emotalk_cli.stages.experiment import experiment
+from emotalk_cli.stages.experiment_plan import read_plan
+
+PLAN = Path(__file__).resolve().parents[2] / "data_manifests/experiments/dual_vs_single.yaml"
+CLIPS, FRAMES = 16, 50
+TINY: dict[str, Any] = {
+    "steps": 4,
+    "validate_every": 4,
+    "batch_size": 4,
+    "window": 40,
+    "network": {"hidden": 12, "encoder_blocks": 1, "denoiser_blocks": 1, "kernel": 3},
+}
+
+
+def write_clip(folder: Path, number: int, emotion: str = "neutral", speaker: str = "a") -> None:
+    """A clip whose jaw follows the first of three sounds."""
+    model = load_default_face_model()
+    rng = np.random.default_rng(number)
+    rows = 2 * FRAMES + 1
+    slow = np.cumsum(rng.standard_normal((rows, 3)), axis=0)
+    speech = np.exp((slow - slow.mean(0)) / 2)
+    speech = (speech / speech.sum(1, keepdims=True)).astype(np.float32)
+    expression = np.zeros((FRAMES, len(model.expression_names)), np.float32)
+    expression[:, model.expression_names.index("jawOpen")] = 0.5 * speech[:-1:2, 0]
+    expression[:, model.expression_names.index("browInnerUp")] = 0.1 * rng.random(FRAMES)
+    if emotion == "happy":
+        expression[:, model.expression_names.index("mouthSmileLeft")] = 0.8
+        expression[:, model.expression_names.index("mouthSmileRight")] = 0.8
+    pose = np.zeros((FRAMES, 6), np.float32)
+    pose[:, 0] = 0.05 * np.sin(np.arange(FRAMES) / 9)
+    pose[:, 5] = -0.7
+    labels = Labels(f"c{number:02}", "tiny", speaker, emotion)
+    track = FaceTrack(
+        made_by=MadeBy("test", "0"),
+        shape=np.zeros(len(model.identity_basis), np.float32),
+        expression=expression,
+        head_pose=pose,
+        camera=np.array([900, 256, 256, 512, 512], np.float32),
+        residual_px=np.zeros(FRAMES, np.float32),
+        valid=np.ones(FRAMES, bool),
+        face_model=model.name,
+        face_model_sha256=model.sha256,
+        expression_names=model.expression_names,
+        fps=25.0,
+        labels=labels,
+    )
+    features = AudioFeatures(
+        made_by=MadeBy("test", "0"),
+        speech=speech,
+        log_mel=rng.standard_normal((rows, 16)).astype(np.float32),
+        f0_hz=np.full(rows, 120, np.float32),
+        voicing=np.ones(rows, np.float32),
+        energy_db=(-20 + 10 * speech[:, 0]).astype(np.float32),
+        speaking_rate_hz=4.0,
+        rate_hz=50.0,
+        duration_s=rows / 50,
+        encoder="hama",
+        speech_names=("a", "m", "blank"),
+        labels=labels,
+    )
+    store.write(track, folder / "tracks" / f"{labels.clip_id}.h5")
+    store.write(features, folder / "audio" / f"{labels.clip_id}.h5")
+
+
+def small_plan(path: Path, **changes: Any) -> Path:
+    """The real plan with tiny networks, one seed and fewer systems."""
+    plan = yaml.safe_load(PLAN.read_text(encoding="utf-8"))
+    plan["seeds"] = [0]
+    plan["training"], plan["resamples"] = TINY, 40
+    plan["data"]["test_share"] = 0.3
+    kept = ("dual", "single", "dual_shuffled", "still")
+    plan["systems"] = {name: plan["systems"][name] for name in kept}
+    plan["decoders"] = {name: plan["decoders"][name] for name in ("lip", "emo", "single")}
+    plan["compare"] = [pair for pair in plan["compare"] if set(pair) <= set(kept)]
+    path.write_text(yaml.safe_dump({**plan, **changes}, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path, str]:
+    """Plan, corpus of neutral clips, folder of a finished run, and its answer."""
+    root = tmp_path_factory.mktemp("experiment")
+    for number in range(CLIPS):
+        write_clip(root / "corpus", number)
+    for number in range(2):
+        write_clip(root / "strangers", 50 + number, "happy" if number else "neutral", "b")
+    plan = small_plan(root / "plan.yaml")
+    found = experiment(plan, root / "corpus", root / "out", unseen=root / "strangers", workers=1)
+    return plan, root / "corpus", root / "out", found.answer
+
+
+def test_it_answers_with_intervals(done: tuple[Path, Path, Path, str]) -> None:
+    _, _, out, said = done
+    found = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert found["verdict"] == said and said
+    outcomes = {level["outcome"] for level in found["levels"]}
+    assert {"neutral: lip r", "emotional: EVE", "emotional: Frechet face"} <= outcomes
+    assert "unseen: LVE" in outcomes
+    question = [c for c in found["contrasts"] if (c["first"], c["second"]) == ("dual", "single")]
+    assert len(question) == len(outcomes)
+    for one in question:
+        interval = one["difference"]
+        assert interval["low"] <= interval["mean"] <= interval["high"]
+    read = {name: sum(map(sum, table)) for name, table in found["confusions"].items()}
+    assert read["dual"] == read["single"] == read["reference"] > 0
+    text = (out / "RESULTS.md").read_text(encoding="utf-8")
+    assert said in text and "acted over neutral clips" in text and "one speaker" in text
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "http" not in page and "<script" not in page
+
+
+def test_sizes_match_and_a_still_face_is_still(done: tuple[Path, Path, Path, str]) -> None:
+    out = done[2]
+    facts = json.loads((out / "results.json").read_text(encoding="utf-8"))["facts"]
+    sizes = {
+        words[0]: int(words[1].replace(",", ""))
+        for words in (part.split(" ") for part in facts["parameters"].split(", "))
+    }
+    assert sizes["single"] == pytest.approx(sizes["lip"] + sizes["emo"], rel=0.1)
+    still = store.read(next((out / "systems/still/seed0/neutral/tracks").glob("*.h5")), FaceTrack)
+    assert not still.expression.any() and not np.ptp(still.head_pose, axis=0).any()
+
+
+def test_test_clips_are_not_trained_on_and_lips_are_real(
+    done: tuple[Path, Path, Path, str],
+) -> None:
+    corpus, out = done[1], done[2]
+    names = {
+        name: {path.name for path in (out / "sets" / name / "tracks").glob("*.h5")}
+        for name in ("train", "neutral", "emotional", "unseen")
+    }
+    assert names["neutral"] == names["emotional"] and names["neutral"]
+    assert not names["train"] & names["neutral"]
+    assert len(names["train"]) + len(names["neutral"]) == CLIPS
+    model = load_default_face_model()
+    jaw = model.expression_names.index("jawOpen")
+    for name in names["neutral"]:
+        real = store.read(corpus / "tracks" / name, FaceTrack).expression[:, jaw]
+        plain = store.read(out / "sets/neutral/tracks" / name, FaceTrack)
+        acted = store.read(out / "sets/emotional/tracks" / name, FaceTrack)
+        assert np.corrcoef(plain.expression[:, jaw], real)[0, 1] > 0.95
+        assert plain.labels.emotion == "neutral" != acted.labels.emotion
+        assert np.abs(acted.expression - plain.expression).max() > 0.1
+
+
+def test_a_second_run_does_nothing_and_a_lost_cell_is_done_again(
+    done: tuple[Path, Path, Path, str],
+) -> None:
+    plan, corpus, out, said = done
+    times = {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")}
+    lost = out / "systems/single/seed0/measures.h5"
+    lost.unlink()
+    unseen = corpus.with_name("strangers")
+    assert experiment(plan, corpus, out, unseen=unseen, workers=1).answer == said
+    assert lost.is_file()
+    assert times == {p: p.stat().st_mtime_ns for p in out.rglob("*.safetensors")}
+
+
+def test_a_corpus_with_emotions_is_taken_as_it_is(tmp_path: Path) -> None:
+    from emotalk_cli.progress import Quiet
+    from emotalk_cli.stages.experiment_records import prepare
+
+    for number in range(12):
+        emotion = ("neutral", "happy")[number % 2]
+        write_clip(tmp_path / "corpus", number, emotion, f"s{number // 2}")
+    data = replace(read_plan(PLAN).data, test_share=0.3)
+    sets = prepare(tmp_path / "corpus", None, data, tmp_path / "o", workers=1, progress=Quiet())
+    assert not sets.acted and sets.by == "speakers"
+    speakers = {
+        name: {
+            store.read_field(path, FaceTrack, "labels").speaker
+            for path in (sets.folder(name) / "tracks").glob("*.h5")
+        }
+        for name in ("train", "neutral", "emotional")
+    }
+    assert speakers["neutral"] == speakers["emotional"] and speakers["neutral"]
+    assert not speakers["train"] & speakers["neutral"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sets": []}, "unknown key 'sets'"),
+        ({"training": {"step": 3}}, "unknown key 'step'"),
+        ({"systems": {"dual": {"decoders": ["lips"]}}}, "'lips'"),
+        ({"systems": {"dual": {"decoders": ["emo"]}}}, "joined by system dual"),
+        ({"compare": [["dual", "triple"]]}, "'triple'"),
+        ({"outcomes": [{"set": "train", "metric": "lip r"}]}, "'train'"),
+        ({"seeds": []}, "empty"),
+        ({"data": {"share": 1}}, "unknown key 'share'"),
+    ],
+)
+def test_a_wrong_plan_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    for number in range(4):
+        write_clip(tmp_path / "corpus", number)
+    plan = small_plan(tmp_path / "plan.yaml", **changes)
+    with pytest.raises(EmotalkError, match=message):
+        experiment(plan, tmp_path / "corpus", tmp_path / "out", workers=1)
+
+
+def test_a_plan_that_is_missing_or_no_yaml(tmp_path: Path) -> None:
+    with pytest.raises(EmotalkError, match="There is no file"):
+        read_plan(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("title: x", encoding="utf-8")
+    with pytest.raises(EmotalkError, match="lacks question"):
+        read_plan(tmp_path / "bad.yaml")
+    with pytest.raises(EmotalkError, match="There is no folder"):
+        experiment(PLAN, tmp_path / "nowhere", tmp_path / "out")
