@@ -18,26 +18,26 @@ Float = NDArray[np.float32]
 
 SUPERSAMPLING, LARGE_PX = 2, 110
 """Mouths are drawn finer than the picture and scaled down, but for those as wide as this."""
-MOUTH_WIDTH_M = 0.0465
+MOUTH_WIDTH_M = 0.0490
 """Width of a mouth at rest to which teeth of the usual size belong."""
 SIZES = (0.85, 1.15)
-UPPER_EDGE_M = f32([0.0, -0.0022, -0.0050])
-LOWER_EDGE_M = f32([0.0, -0.0010, -0.0078])
+UPPER_EDGE_M = f32([0.0, -0.0012, -0.0055])
+LOWER_EDGE_M = f32([0.0, 0.0012, -0.0080])
 """Where the front teeth's edges stand from the middle of closed lips: upper teeth show a little
 under a relaxed upper lip; lower teeth stand behind them."""
-JAW_SHARE = 0.93
+JAW_SHARE = 0.89
 """How far lower teeth go down with the lower lip as the jaw opens."""
 MOST_LOWER_M = 0.0034
 """More of the lower teeth is never seen over the lower lip."""
-LOWER_LIGHT = f32([0.90, 0.86, 0.82])
-"""Lower teeth against upper ones: in the lips' shade, lit by what the tongue reflects."""
-DEEP = 0.30
+LOWER_LIGHT = f32([0.98, 0.94, 0.89])
+"""Lower teeth against upper ones, warmer: no lip throws a shadow on them."""
+DEEP = 0.34
 """Light on the depth of the mouth."""
-NARROW_LIGHT, OPEN_FULLY_M = 0.92, 0.012
+NARROW_LIGHT, OPEN_FULLY_M = 0.84, 0.010
 """Share of the light that a slit lets in, and how far apart lips let in all."""
 TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
 """The same for the tongue, which lies deeper."""
-LIP_SHADOW, SHADOW_M = 0.32, 0.0017
+LIP_SHADOW, SHADOW_M = 0.46, 0.0020
 """Depth and size of the shadow that the upper lip throws on what lies behind it."""
 WET_M, WET_LIGHT = 0.0012, 0.80
 """The lower lip's inner side is seen so far in, in a share of the lips' light."""

@@ -19,16 +19,11 @@ HALF_WIDTH_M = (0.0125, 0.0215)
 LENGTH_M = 0.046
 TIP_BEHIND_TEETH_M = 0.0035
 PROFILE = (
-    (0.0, -0.0062),
-    (0.10, -0.0030),
-    (0.3, 0.0008),
-    (0.55, 0.0034),
-    (0.8, 0.0020),
-    (1, -0.006),
-)
+    (0.0, -0.0048), (0.10, -0.0016), (0.3, 0.0026), (0.55, 0.0056), (0.8, 0.0040), (1, -0.006),
+)  # fmt: skip
 """Height over the lower teeth's edge at shares of the length, from the tip, m."""
 SIDES_DOWN_M, GROOVE_M = 0.0065, 0.0012
-LIGHT_FADE_M, DARKEST = 0.022, 0.16
+LIGHT_FADE_M, DARKEST = 0.025, 0.20
 """Light falls to 1/e so far behind the teeth."""
 LIGHT = f32([0.0, 0.62, 0.78])
 GRAIN, SHINE = 0.045, 0.16
