@@ -39,6 +39,8 @@ TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
 """The same for the tongue, which lies deeper."""
 LIP_SHADOW, SHADOW_M = 0.46, 0.0020
 """Depth and size of the shadow that the upper lip throws on what lies behind it."""
+LIT_SHARE = 0.45
+"""Share of these shades where the photo shows the teeth lit."""
 WET_M, WET_LIGHT = 0.0012, 0.80
 """The lower lip's inner side is seen so far in, in a share of the lips' light."""
 UPPER_LAYER = 2
@@ -98,6 +100,7 @@ class Mouth:
         self._deep = colours["depth"] * DEEP
         self._wet = colours["lip"] * WET_LIGHT
         self._seen = seen
+        self._shades = LIT_SHARE if seen is not None and seen.shows_teeth else 1.0
 
     def draw(
         self,
@@ -162,7 +165,7 @@ class Mouth:
             if k < UPPER_LAYER:
                 at[:, 1] += lowered
             draw_textured(at, part.triangles, part.uv, part.texture, lights[k], picture)
-        picture *= mouth_light(mask, open_m, px_per_m)[..., None]
+        picture *= mouth_light(mask, open_m, px_per_m, self._shades)[..., None]
         self._draw_wet(picture, mask, px_per_m)
         return picture
 
@@ -194,16 +197,20 @@ class Mouth:
         return f32(np.clip(np.interp(across, at, gaps_px) / SLIT_PX, 0.0, 1.0))[None]
 
 
-def mouth_light(mask: NDArray[np.uint8], open_m: float, px_per_m: float) -> Float:
-    """Light (h, w) on teeth behind lips open where `mask` is 255; least under the upper."""
+def mouth_light(mask: NDArray[np.uint8], open_m: float, px_per_m: float, shades: float) -> Float:
+    """Light (h, w) on teeth behind lips open where `mask` is 255; least under the upper.
+
+    shades: how deep the shades are, over usual.
+    """
     radius = max(1.0, SHADOW_M * px_per_m)
     wide = cv2.GaussianBlur(mask, (0, 0), 0.7 * radius).astype(np.float32)
     down = max(1, round(0.6 * radius))
     light = np.zeros_like(wide)
     light[down:] = wide[:-down]
     light *= f32(1 / 255)
-    through = NARROW_LIGHT + (1.0 - NARROW_LIGHT) * min(1.0, open_m / OPEN_FULLY_M)
-    return f32(through * np.clip(1.0 - LIP_SHADOW + 1.1 * LIP_SHADOW * light, 0.0, 1.0))
+    through = 1.0 - shades * (1.0 - NARROW_LIGHT) * max(0.0, 1.0 - open_m / OPEN_FULLY_M)
+    depth = shades * LIP_SHADOW
+    return f32(through * np.clip(1.0 - depth + 1.1 * depth * light, 0.0, 1.0))
 
 
 def _own_upper(
@@ -213,7 +220,7 @@ def _own_upper(
     front = float(registered.depth.min())
     px_per_m = registered.camera.focal_px / front
     open_m = float(seen.mask.sum(axis=0).max()) / 255 / px_per_m
-    light = mouth_light(seen.mask, open_m, px_per_m)
+    light = mouth_light(seen.mask, open_m, px_per_m, LIT_SHARE)
 
     def project(points: Float) -> Float:
         return registered.camera.project(points @ registered.rotation.T + registered.translation)
