@@ -35,10 +35,10 @@ BIG_SHIFT_DEG = 4.0
 COUNTER_TURN = 0.9
 """Share of the head's turn that the eyes take back while they look at one spot."""
 
-YAW_DEG_PER_UNIT = 14.0
-UP_DEG_PER_UNIT = 9.5
-DOWN_DEG_PER_UNIT = 10.5
-"""How far the default head's eyes turn at eyeLookOut, eyeLookUp and eyeLookDown 1 (measured)."""
+YAW_DEG_PER_UNIT = 30.0
+UP_DEG_PER_UNIT = 25.0
+DOWN_DEG_PER_UNIT = 28.0
+"""How far the default head's eyes turn at eyeLookOut, eyeLookUp and eyeLookDown 1."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_eyes_have_angles(tmp_path: Path) -> None:
         expression[:, UNITS.index(name)] = 0.5
     path = store.write(replace(record, expression=expression), tmp_path / "a.h5")
     angles = read_live_link(export_motion(path, tmp_path / "a.csv").path).angles_rad
-    np.testing.assert_allclose(np.degrees(angles[:, [3, 6]]), 7.0, atol=0.01)
+    np.testing.assert_allclose(np.degrees(angles[:, [3, 6]]), 15.0, atol=0.01)
     assert (angles[:, [4, 7]] > 0.05).all() and not angles[:, [5, 8]].any()
 
 
