@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 import numpy as np
 
+from emotalk_cli.disk_file import DiskFile
 from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
 from emotalk_cli.schema import (
     FORMAT_VERSION,
@@ -123,7 +124,11 @@ def write(record: Record, path: Path) -> Path:
     import h5py
 
     record.check()
-    with atomic_path(path) as temporary, h5py.File(temporary, "w") as file:
+    with (
+        atomic_path(path) as temporary,
+        DiskFile(temporary) as disk,
+        h5py.File(disk, "w") as file,
+    ):
         _write_text(file, "record", record.kind)
         file.attrs["version"] = record.version
         for name in record.attribute_names():

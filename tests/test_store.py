@@ -242,3 +242,27 @@ def test_kill_while_writing_leaves_a_whole_file(tmp_path: Path) -> None:
         child.wait()
         child.stdout.close()
         assert len(store.read(path, FaceTrack).expression) == 20000
+
+
+@pytest.mark.parametrize("limit_bytes", [0, 3_000, 30_000])
+def test_a_disk_that_fills_up_ends_in_words(limit_bytes: int, tmp_path: Path) -> None:
+    """HDF5 alone would end the process; the limit stands for the end of the disk."""
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from tests.test_store import make_track\n"
+        "from emotalk_cli import store\n"
+        "from emotalk_cli.errors import EmotalkError\n"
+        "track = make_track(20_000)\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit_bytes}, {limit_bytes}))\n"
+        "try: store.write(track, Path(sys.argv[1]))\n"
+        "except EmotalkError as error: print(error.problem)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "a.h5")]
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=root, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Cannot write" in done.stdout
+    assert not done.stderr
+    assert not list(tmp_path.iterdir())
