@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.rasteriser import draw_textured
-from emotalk_cli.render.registration import Registered, part_triangles
+from emotalk_cli.render.registration import SMILES, Registered, part_triangles
 from emotalk_cli.render.seen_mouth import SeenMouth, own_teeth
-from emotalk_cli.render.teeth import Arch, make_arch
+from emotalk_cli.render.teeth import Arch, make_arch, moved_arch
 from emotalk_cli.render.tongue import Tongue, make_tongue
 
 Float = NDArray[np.float32]
@@ -21,10 +21,12 @@ SUPERSAMPLING, LARGE_PX = 2, 110
 MOUTH_WIDTH_M = 0.0490
 """Width of a mouth at rest to which teeth of the usual size belong."""
 SIZES = (0.85, 1.15)
-UPPER_EDGE_M = f32([0.0, -0.0012, -0.0055])
+UPPER_EDGE_M = f32([0.0, -0.0021, -0.0055])
 LOWER_EDGE_M = f32([0.0, 0.0012, -0.0080])
 """Where the front teeth's edges stand from the middle of closed lips: upper teeth show a little
 under a relaxed upper lip; lower teeth stand behind them."""
+MAX_LOWERED_M, LEAST_SMILE = 0.004, 0.3
+"""Upper teeth are set lower by no more than this, and fully from this sum of both smiles on."""
 JAW_SHARE = 0.89
 """How far lower teeth go down with the lower lip as the jaw opens."""
 MOST_LOWER_M = 0.0034
@@ -85,11 +87,13 @@ class Mouth:
             lower_edge, scale, px_per_m, tooth * LOWER_LIGHT, gum * LOWER_LIGHT, upper=False
         )
         tongue = make_tongue(lower_edge, scale, colours["tongue"])
+        tongue_units, lower_units = _jaw_units(model, registered, neutral, tongue, lower)
+        below = float(upper.edge_m[1]) - float(middle[1] + UPPER_EDGE_M[1] * scale)
+        upper_units = _smiling_teeth(model, still, np.clip(below, 0.0, MAX_LOWERED_M), upper)
+        self.units = np.concatenate([tongue_units, lower_units, upper_units], axis=1)
+        upper = moved_arch(upper, -np.tensordot(still, upper_units[:, 0], 1))
         self._layers: tuple[Arch | Tongue, ...] = (tongue, lower, upper)
         self._ends = np.cumsum([len(part.points) for part in self._layers])
-        tongue_units, lower_units = _jaw_units(model, registered, neutral, tongue, lower)
-        fixed = np.zeros((len(still), len(upper.points), 3), np.float32)
-        self.units = np.concatenate([tongue_units, lower_units, fixed], axis=1)
         points = np.concatenate([part.points for part in self._layers])
         points = points + np.tensordot(still, self.units, 1)
         self.points = f32(points)
@@ -226,6 +230,20 @@ def _own_upper(
         return registered.camera.project(points @ registered.rotation.T + registered.translation)
 
     return own_teeth(arch, seen, colours["tooth"], colours["lip"], light, project)
+
+
+def _smiling_teeth(model: FaceGeometry, still: Float, below_m: float, upper: Arch) -> Float:
+    """Units (E, M, 3) m that set the upper teeth lower as the photo's smile is taken back.
+
+    How high a smile has raised the lip is known less well than how much of the teeth a lip at
+    rest lets be seen.
+    """
+    units = np.zeros((len(still), len(upper.points), 3), np.float32)
+    smiles = [model.expression_names.index(n) for n in SMILES if n in model.expression_names]
+    total = float(still[smiles].sum())
+    if total > 0.0:
+        units[smiles, :, 1] = below_m / max(total, LEAST_SMILE)
+    return units
 
 
 def _jaw_units(

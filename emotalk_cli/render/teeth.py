@@ -48,7 +48,8 @@ class Arch:
     points: (2 * COLUMNS, 3) m, first the row at the roots, then the row beyond the edges.
     triangles: (F, 3), from the back of the mouth to its front. uv: (2 * COLUMNS, 2) px in the
     texture. texture: (h, w, 4) RGB times alpha, alpha, 0..255. along_m: (w,) how far from the
-    middle; below_m: (h,) m below (upper row) or above (lower row) the edge of the middle teeth.
+    middle; below_m: (h,) m below (upper row) or above (lower row) the edge of the middle teeth,
+    which stands at edge_m (3,) m.
     """
 
     points: Float
@@ -57,6 +58,7 @@ class Arch:
     texture: Float
     along_m: Float
     below_m: Float
+    edge_m: Float
 
 
 def make_arch(
@@ -95,7 +97,7 @@ def make_arch(
         # The jaw turns: its back teeth stay up, in the dark behind the corners of the mouth.
         alpha *= np.clip((light - 0.3) / 0.3, 0.0, 1.0)
     texture = np.concatenate([colours * alpha[..., None], 255.0 * alpha[..., None]], axis=2)
-    return Arch(points, _strip_triangles(np.abs(t)), uv, f32(texture), along, above)
+    return Arch(points, _strip_triangles(np.abs(t)), uv, f32(texture), along, above, f32(middle))
 
 
 def repaint(arch: Arch, texture: Float) -> Arch:
@@ -105,7 +107,7 @@ def repaint(arch: Arch, texture: Float) -> Arch:
 
 def moved_arch(arch: Arch, by: Float) -> Arch:
     """The same arch elsewhere; by: (3,) m."""
-    return replace(arch, points=f32(arch.points + by))
+    return replace(arch, points=f32(arch.points + by), edge_m=f32(arch.edge_m + by))
 
 
 def texel_points(arch: Arch, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> Float:
