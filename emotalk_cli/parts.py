@@ -102,6 +102,29 @@ class Renderer(Protocol):
         ...
 
 
+class DifferentiableRasteriser(Protocol):
+    """Draws coloured triangles so that a picture's error can be traced back to the vertices.
+
+    Made with the triangles (F, 3) int32, counter-clockwise seen from outside.
+    """
+
+    def draw(
+        self,
+        xy: NDArray[np.float64],
+        depth: NDArray[np.float64],
+        colours: NDArray[np.float64],
+        background: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Vertices (V, 2) px, depths (V,) m, colours (V, C) over (H, W, C) -> the picture."""
+        ...
+
+    def trace(
+        self, gradient: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Gradient (H, W, C) by the picture last drawn -> by xy (V, 2) and by colours (V, C)."""
+        ...
+
+
 class Metric(Protocol):
     """Compares one predicted track with one reference track."""
 
@@ -138,6 +161,10 @@ FACE_MODELS: Table = {
     "ict": "emotalk_cli.face3d.ict_model:load_ict_model",
     "flame": "emotalk_cli.face3d.flame_model:load_flame_model",
     "bfm": "emotalk_cli.face3d.bfm_model:load_bfm_model",
+}
+DIFFERENTIABLE_RASTERISERS: Table = {
+    "deodr": "emotalk_cli.face3d.rasteriser_deodr:DeodrRasteriser",
+    "pytorch3d": "emotalk_cli.face3d.rasteriser_pytorch3d:Pytorch3dRasteriser",
 }
 RENDERERS: Table = {
     "portrait": "emotalk_cli.render.pasted:animate_portrait",

@@ -198,6 +198,20 @@ class FaceTrack(Record):
         high=1.0,
         optional=True,
     )
+    albedo: Float | None = array(
+        "V 3",
+        "",
+        "colour of each vertex without light, sRGB over 255; absent: fitted to landmarks alone",
+        low=0.0,
+        high=1.0,
+        optional=True,
+    )
+    light: Float | None = array(
+        "9 3", "", "light as harmonics of camera-space normals, face3d.appearance", optional=True
+    )
+    colour_error: Float | None = array(
+        "T", "of 255", "mean difference of drawn and seen colours", low=0.0, optional=True
+    )
     rest_pose: Float | None = array(
         "6", "rad, m", "head pose at rest; absent: the middle of the clip", optional=True
     )

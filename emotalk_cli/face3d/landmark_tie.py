@@ -179,6 +179,7 @@ def cache_folder() -> Path:
 
 def _cache_file(surface: Surface, anchors: Mapping[int, Double], default: FaceModel) -> Path:
     digest = hashlib.sha256(f"{REVISION} {default.sha256}".encode())
+    digest.update(landmark_offsets(default).offset_m.tobytes())
     for array in (surface.vertices, surface.skin, surface.eyes, surface.motions):
         digest.update(np.ascontiguousarray(array).tobytes())
     for index in sorted(anchors):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import Clip
 from emotalk_cli.stages.fit_preview import draw_preview, require_preview
+from emotalk_cli.stages.pixel_fit import require_backend
 from emotalk_cli.stages.track_making import (
     STAGE,
     FitDone,
@@ -48,6 +49,8 @@ def fit_3dmm(
     *,
     face_model: str = "default",
     identity: Literal["speaker", "clip"] = "speaker",
+    photometric: bool = False,
+    photometric_backend: str = "deodr",
     preview: Path | None = None,
     workers: int = 1,
     cluster: str | None = None,
@@ -60,15 +63,19 @@ def fit_3dmm(
     source: a folder of Clip records, one Clip record, a video or a photo; out: a folder that
     receives `<clip id>.h5`, or the .h5 file itself for a single source. face_model: default,
     ict:FOLDER, flame:FILE or bfm:FILE. identity: one shape and focal length per speaker, or per
-    clip. preview: an mp4 (of a photo a PNG) that receives the fits drawn over the pictures. Tracks
-    that are there are skipped; a clip that cannot be fitted is listed and the others are done.
-    Raises EmotalkError where none could be fitted.
+    clip. photometric: refine shape and expression by the pixels, with the differentiable rasteriser
+    `photometric_backend`; a shape that a speaker's clips share stays theirs. preview: an mp4 (of a
+    photo a PNG) that receives the fits drawn over the pictures. Tracks that are there are skipped;
+    a clip that cannot be fitted is listed and the others are done. Raises EmotalkError where none
+    could be fitted.
     """
     if identity not in ("speaker", "clip"):
         raise EmotalkError(f"There is no --identity {identity}.", "Known: speaker, clip.")
     model = load_face_model(face_model)  # a wrong name is one error, not one per clip
     for note in model.notes:
         progress.note(note)
+    if photometric:
+        require_backend(photometric_backend)
     if preview is not None:
         require_preview(preview, source, overwrite=overwrite)
     done: list[FitDone] = []
@@ -79,6 +86,8 @@ def fit_3dmm(
             progress.note(f"{job.clip_id}: {note}")
 
     jobs, function = _jobs(source, out, face_model, identity, overwrite, progress)
+    if photometric:
+        jobs = [replace(job, photometric=photometric_backend) for job in jobs]
     jobs = batch.shard_of(jobs, shard)
     failures = batch.run_jobs(
         function,

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from emotalk_cli import __version__, parts, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
+from emotalk_cli.stages.pixel_fit import REVISION as PIXEL_REVISION
+from emotalk_cli.stages.pixel_fit import pixel_fit, require_pictures
 
 if TYPE_CHECKING:
     from emotalk_cli.face3d.fitting import Identity
@@ -36,6 +38,7 @@ class FitJob:
     """One source to fit.
 
     speaker: clips on which this person's shape and camera are measured; none: on this one alone.
+    photometric: the differentiable rasteriser that refines the fit by the pixels; empty: none does.
     """
 
     clip_id: str
@@ -44,6 +47,7 @@ class FitJob:
     speaker: tuple[Path, ...]
     face_model: str
     overwrite: bool
+    photometric: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,8 @@ def fit_clip(job: FitJob) -> FitDone:
     made_by = _made_by(job, inputs)
     if store.is_done(job.track, made_by, overwrite=job.overwrite):
         return FitDone(job.track, made=False)
+    if job.photometric:
+        require_pictures(job.source)
     clip = {
         name: store.read_field(job.source, Clip, name)
         for name in ("landmarks", "valid", "width_px", "height_px", "fps", "labels")
@@ -72,8 +78,7 @@ def fit_clip(job: FitJob) -> FitDone:
     model = load_face_model(job.face_model)
     person = _identity(job.speaker, job.face_model) if job.speaker else None
     track = fit_sequence(**clip, model=model, identity=person, made_by=made_by)
-    store.write(track, job.track)
-    return FitDone(job.track, made=True, notes=warnings_of(clip["landmarks"], track))
+    return _written(job, track, clip["landmarks"])
 
 
 def fit_video_file(job: FitJob) -> FitDone:
@@ -99,8 +104,7 @@ def fit_video_file(job: FitJob) -> FitDone:
         made_by=made_by,
         labels=Labels(clip_id=job.clip_id),
     )
-    store.write(track, job.track)
-    return FitDone(job.track, made=True, notes=warnings_of(landmarks, track))
+    return _written(job, track, landmarks)
 
 
 def fit_photo_file(job: FitJob) -> FitDone:
@@ -118,9 +122,22 @@ def fit_photo_file(job: FitJob) -> FitDone:
     model = load_face_model(job.face_model)
     labels = Labels(clip_id=job.clip_id)
     track = fit_photo(face.landmarks, width, height, model, made_by=made_by, labels=labels)
+    return _written(job, track, face.landmarks[None], face.note)
+
+
+def _written(
+    job: FitJob, track: FaceTrack, landmarks: NDArray[np.float32], note: str = ""
+) -> FitDone:
+    """Refine a track by the pixels where that is wanted, write it, say what is to be said."""
+    notes = [note] if note else []
+    if job.photometric:
+        model, backend = load_face_model(job.face_model), job.photometric
+        found = pixel_fit(
+            track, job.source, landmarks, model, backend=backend, free_shape=not job.speaker
+        )
+        track, notes = found.track, [*notes, found.note]
     store.write(track, job.track)
-    notes = (face.note,) if face.note else ()
-    return FitDone(job.track, made=True, notes=notes + warnings_of(face.landmarks[None], track))
+    return FitDone(job.track, made=True, notes=(*notes, *warnings_of(landmarks, track)))
 
 
 def load_face_model(name: str) -> FaceModel:
@@ -150,6 +167,8 @@ def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
     options: dict[str, Any] = {"face_model": name, "identity": identity, "fitting": REVISION}
     if notes := load_face_model(job.face_model).notes:
         options["face_model_notes"] = " ".join(notes)
+    if job.photometric:
+        options["photometric"] = f"{job.photometric} {PIXEL_REVISION}"
     return MadeBy(STAGE, __version__, options, inputs=inputs)
 
 

@@ -139,3 +139,30 @@ def write_track(folder: Path) -> Path:
     put_clip(folder / "clip.h5", "a")
     fit_3dmm(folder / "clip.h5", folder / "track.h5")
     return folder / "track.h5"
+
+
+def test_photometric_needs_pictures_and_a_backend(tmp_path: Path) -> None:
+    clip = put_clip(tmp_path / "a.h5", "a")
+    with pytest.raises(EmotalkError, match="no --photometric-backend"):
+        fit_3dmm(clip, tmp_path / "b.h5", photometric=True, photometric_backend="opengl")
+    pytest.importorskip("trimesh")
+    pytest.importorskip("deodr")
+    with pytest.raises(EmotalkError, match="no pictures to compare"):
+        fit_3dmm(clip, tmp_path / "b.h5", photometric=True)
+    assert not (tmp_path / "b.h5").exists()
+
+
+def test_a_photo_refined_by_its_pixels(tmp_path: Path, shared_data: Path) -> None:
+    pytest.importorskip("trimesh")
+    pytest.importorskip("deodr")
+    photo = shared_data / "portraits" / "009.jpg"
+    plain = read(fit_3dmm(photo, tmp_path / "plain.h5").tracks[0], FaceTrack)
+    assert plain.albedo is None
+    done = fit_3dmm(photo, tmp_path / "refined.h5", photometric=True)
+    track = read(done.tracks[0], FaceTrack)
+    assert track.albedo is not None and len(track.albedo) == len(
+        load_default_face_model().mean_vertices
+    )
+    assert track.light is not None and track.light[0].min() > 0.3
+    assert track.residual_px[0] <= 1.1 * plain.residual_px[0]
+    assert track.made_by.options["photometric"].startswith("deodr")
