@@ -17,6 +17,7 @@ from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.framing import Framed, resized
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
+from emotalk_cli.render.hidden_lips import free_of_cover, lips_seen
 from emotalk_cli.render.light import estimate_light, light_ratio
 from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
 from emotalk_cli.render.matte import person_matte
@@ -92,6 +93,10 @@ class PortraitRenderer:
             eyes = model.triangles[model.landmark_triangles[list(LOWER_LIDS)]]
             eyes_y = float(registered.vertices[eyes, 1].mean())
             units *= free_of_glasses(registered.vertices, eyes_y)[:, None]
+        self._lips_seen = lips_seen(self._photo, landmarks)
+        if self._lips_seen.min() < 1.0:
+            line = registered.vertices[model.contours["lips_inner_upper"]]
+            units *= free_of_cover(registered.vertices, line, self._lips_seen)[:, None]
         self._face = make_face_layer(model, registered, landmarks, self.width_px, self.height_px)
         round_lips(units, model, registered, self._face)
         matte = person_matte(self._photo, _face_mask(self._photo, landmarks))
@@ -221,7 +226,7 @@ class PortraitRenderer:
         self._near[:, 2] = 1.0 + (ratio - 1.0) * self._face.feather
         self._near[self._sides, 3] = self._side_weight(placed, normals)
         changed = self._folds.update(expression)
-        photo_gaps = self._seal.photo_m * self._px_per_m
+        photo_gaps = self._seal.photo_m * self._lips_seen * self._px_per_m
         self._lip_textures.update(gaps * self._px_per_m, photo_gaps, skin_changed=changed)
         self._eyes.update(expression)
         waiting = [self._pool.submit(self._draw, *rows) for rows in self._rows[1:]]
@@ -262,7 +267,7 @@ class PortraitRenderer:
             self._placed,
             self._xy,
         )
-        return gaps
+        return gaps * self._lips_seen
 
     def _draw(self, row0: int, row1: int) -> None:
         a, b = self._ends[1], self._ends[2]

@@ -23,7 +23,7 @@ PROFILE = (
 )  # fmt: skip
 """Height over the lower teeth's edge at shares of the length, from the tip, m."""
 SIDES_DOWN_M, GROOVE_M = 0.0065, 0.0012
-LIGHT_FADE_M, DARKEST = 0.025, 0.20
+LIGHT_FADE_M, DARKEST = 0.021, 0.13
 """Light falls to 1/e so far behind the teeth."""
 LIGHT = f32([0.0, 0.62, 0.78])
 GRAIN, SHINE = 0.045, 0.16
