@@ -298,10 +298,10 @@ def _worst(report: Report) -> str:
 
 
 def _worst_seen(report: Report, worst: Sequence[ScoreRow]) -> str:
-    """Frames of the worst clips, the reference above; where there are none, their curves."""
+    """Frames of the next worst clips, the reference above; where there are none, their curves."""
     of = {d.clip_id: d for d in report.drawn if d.system == report.systems[0]}
     blocks = []
-    for row in worst[:WORST_SEEN]:
+    for row in worst[1:WORST_SEEN]:  # the very worst stands above, with its curve
         clip = of[row.clip_id]
         label = escape(f"{row.clip_id}, {row.metric} {_number(row.value)}")
         shown = _frames(clip) or curves(clip.predicted, clip.reference, label)

@@ -141,7 +141,7 @@ def _watch(path: Path, syncnet: Path | None, other_sound: Path, cache: Path) -> 
 
 
 def _landmarks(path: Path, cache: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Landmarks (T, 478, 3) px of a video's largest face, gaps filled, and where it was seen."""
+    """Landmarks (T, 478, 2) px of a video's largest face, gaps filled, and where it was seen."""
     from emotalk_cli.face3d.face_tracking import track_faces
 
     kept = cache / f"{sha256_of(path)}-{VIDEO_FPS:g}.npz"
@@ -150,8 +150,8 @@ def _landmarks(path: Path, cache: Path) -> tuple[NDArray[np.float32], NDArray[np
             return arrays["landmarks_px"], arrays["valid"]
     points, valid = track_faces(read_frames(path, VIDEO_FPS))
     with atomic_path(kept) as temporary, temporary.open("wb") as file:
-        np.savez(file, landmarks_px=points, valid=valid)
-    return points, valid
+        np.savez_compressed(file, landmarks_px=points[..., :2], valid=valid)
+    return points[..., :2], valid
 
 
 def _heard(

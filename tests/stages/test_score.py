@@ -292,3 +292,16 @@ def test_hopeless_paths_are_refused(folders: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(EmotalkError, match="neither records"):
         score(folders / "far", tmp_path / "empty", tmp_path / "out")
+
+
+def test_a_video_is_followed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clear, dim = film(tmp_path / "clear" / "a.mp4", 0), film(tmp_path / "dim" / "a.mp4", 2)
+    first = score(dim, clear, tmp_path / "out", metrics=["SSIM"])
+    assert len(list((tmp_path / "out" / "cache").glob("*.npz"))) == 2
+
+    def fail(*_: object) -> None:
+        raise AssertionError("followed again")
+
+    monkeypatch.setattr("emotalk_cli.face3d.face_tracking.track_faces", fail)
+    again = score(dim, clear, tmp_path / "out", metrics=["PSNR"], overwrite=True)
+    assert first.clips == again.clips == 1 and not again.failures
