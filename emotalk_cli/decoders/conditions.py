@@ -114,6 +114,12 @@ def emotion_input(weights: Float) -> Float:
     return np.asarray(np.delete(weights, NEUTRAL, axis=-1), np.float32)
 
 
+def all_weights(told: Float) -> Float:
+    """The inverse of `emotion_input`: (..., 7) -> weights (..., 8), neutral what is left over."""
+    rest = np.clip(1 - told.sum(axis=-1), 0, 1)
+    return np.asarray(np.insert(told, NEUTRAL, rest, axis=-1), np.float32)
+
+
 def _mel_bands(log_mel: Float, active: NDArray[np.bool_]) -> Float:
     """Log-mel (N, M) -> MEL_BANDS wide bands (N, MEL_BANDS), standardised over the speech."""
     groups = np.array_split(np.arange(log_mel.shape[1]), MEL_BANDS)

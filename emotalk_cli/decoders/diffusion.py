@@ -20,25 +20,12 @@ FINE_STEPS = 8
 """From so many sampling steps on they are spread evenly in log signal to noise ..."""
 NOISE_RANGE = (100.0, 0.03)
 """... from this ratio of noise to signal, where blinks and looks away are decided, to this one."""
-TRAINING_RANGE = (400.0, 0.02)
-"""Training goes a little beyond."""
 
 
 def add_noise(x0: Tensor, noise: Tensor, timestep: Tensor, alphas: Tensor) -> Tensor:
     """x_t = sqrt(a) x0 + sqrt(1 - a) noise (Ho et al. 2020, eq. 4) for timesteps (B,)."""
     a = alphas.to(x0.device)[timestep].view(-1, 1, 1)
     return a.sqrt() * x0 + (1 - a).sqrt() * noise
-
-
-def draw_timesteps(count: int, steps: int, generator: torch.Generator) -> Tensor:
-    """Timesteps (count,) to learn at, spread as sampling in so many steps visits them.
-
-    Finely sampled motion is decided at high noise and smoothed at low: both get their share.
-    """
-    if steps < FINE_STEPS:
-        return torch.randint(0, TIMESTEPS, (count,), generator=generator)
-    most, least = (math.log(ratio) for ratio in TRAINING_RANGE)
-    return _nearest_timesteps(least + (most - least) * torch.rand(count, generator=generator))
 
 
 @torch.no_grad()
@@ -85,16 +72,12 @@ def _fine_timesteps(steps: int) -> list[int]:
     The rarer a motion, the more noise hides it: with evenly spaced timesteps only one or two
     steps decide whether eyes blink, and they blink too little.
     """
-    most, least = NOISE_RANGE
-    wanted = torch.linspace(math.log(most), math.log(least), steps - 1)
-    return sorted({TIMESTEPS - 1, *_nearest_timesteps(wanted).tolist()}, reverse=True)
-
-
-def _nearest_timesteps(log_ratio: Tensor) -> Tensor:
-    """Logarithms of noise to signal (N,) -> the timesteps (N,) that are nearest."""
     alphas = alphas_cumprod()
     noisy = 0.5 * torch.log((1 - alphas) / alphas)
-    return (noisy[None] - log_ratio[:, None]).abs().argmin(dim=1)
+    most, least = NOISE_RANGE
+    wanted = torch.linspace(math.log(most), math.log(least), steps - 1)
+    nearest = (noisy[None] - wanted[:, None]).abs().argmin(dim=1)
+    return sorted({TIMESTEPS - 1, *nearest.tolist()}, reverse=True)
 
 
 def _repeat(conditions: Conditions, keeps: list[Tensor]) -> Conditions:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli import __version__
 from emotalk_cli.decoders.card import write_card
+from emotalk_cli.decoders.conditions import all_weights
 from emotalk_cli.decoders.config import TrainConfig
 from emotalk_cli.decoders.curves import PICTURE, draw_curves
 from emotalk_cli.decoders.data import Facts, Take, make_takes, read_records, split
@@ -21,6 +22,7 @@ from emotalk_cli.decoders.denoiser import parameter_count
 from emotalk_cli.decoders.expectation import Expectation, learn_expectation
 from emotalk_cli.decoders.folder import Task, require_own, task_in
 from emotalk_cli.decoders.groups import output_names
+from emotalk_cli.decoders.life import blink_rates
 from emotalk_cli.decoders.losses import MotionLoss
 from emotalk_cli.decoders.mouth import Mouth, lip_basis, mouth_of
 from emotalk_cli.decoders.spec import GUIDANCE, SAMPLING_STEPS, TEMPERATURE, Network, Spec
@@ -126,6 +128,7 @@ def make_spec(
         output_mean=_floats(expected.mean),
         output_scale=_floats(expected.scale),
         output_emotion=() if group == "lip" else tuple(map(_floats, expected.by_emotion)),
+        blinks_per_minute=_blink_rates(outputs, training, facts.fps),
         network=config.network,
         told_emotion=config.tell_emotion,
         steps=SAMPLING_STEPS[group],
@@ -150,6 +153,15 @@ def _expectation(
     return learn_expectation(
         [take.target for take in training], [take.emotion for take in training], outputs, lips
     )
+
+
+def _blink_rates(outputs: Sequence[str], training: Sequence[Take], fps: float) -> tuple[float, ...]:
+    """Blinks a minute of each emotion, of a group that moves the lids."""
+    columns = [n for n, name in enumerate(outputs) if name.startswith("eyeBlink")]
+    if not columns:
+        return ()
+    lids = [take.target[:, columns].mean(axis=1, dtype=np.float64) for take in training]
+    return blink_rates(lids, [all_weights(take.emotion) for take in training], fps)
 
 
 def matched_network(spec: Spec) -> Network:

@@ -23,11 +23,13 @@ from emotalk_cli.decoders.closures import close_lips, to_teeth, touch_strength
 from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.expectation import natural
+from emotalk_cli.decoders.life import enliven
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
 from emotalk_cli.decoders.mouth import Mouth
 from emotalk_cli.decoders.rounding import round_lips, rounding_strength
 from emotalk_cli.decoders.silence import at_rest
-from emotalk_cli.decoders.spec import check_pair
+from emotalk_cli.decoders.spec import Spec, check_pair
+from emotalk_cli.decoders.speech_beats import beats_of
 from emotalk_cli.decoders.windows import told_speech
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures, check_seed
@@ -36,8 +38,8 @@ Float = NDArray[np.float32]
 
 FADE = 8
 """So many frames lead from what a window foresaw to what the next one makes."""
-LIP_STREAM, FACE_STREAM = 1, 2
-"""Numbers that keep the noise of the two decoders apart under one seed."""
+LIP_STREAM, FACE_STREAM, LIFE_STREAM = 1, 2, 3
+"""Numbers that keep the noise of the two decoders, and of blinks, apart under one seed."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Draw:
     `temperature` scales the noise that sampling starts from: 0 is the most likely motion, 1 as
     varied as the data. `close_lips`: whatever the decoder says, shut them wherever a p, b or m is
     heard, bring them to the teeth on f and v, purse them on w and oo. `rest_in_silence`: hardly
-    move them where nothing is said.
+    move them where nothing is said. `enliven`: eyes that fixate or jump, heads that rest in
+    silence, as many blinks as the corpus had (see `life`); not of `stream_motion`.
     """
 
     seed: int = 0
@@ -58,6 +61,7 @@ class Draw:
     sampler: str = "dpm"
     close_lips: bool = True
     rest_in_silence: bool = True
+    enliven: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a seed that is none."""
@@ -97,10 +101,30 @@ def sample_motion(
     chunks = list(stream_motion(lip, emo, features, weights, frames=needed, draw=draw, mouth=mouth))
     expression = np.concatenate([chunk.expression for chunk in chunks])
     pose = np.concatenate([chunk.head_pose_delta for chunk in chunks])
+    face = emo or (lip if lip.spec.group == "single" else None)
+    if face and (draw or Draw()).enliven:
+        made = _enlivened(Motion(expression, pose), face.spec, features, weights, draw or Draw())
+        expression, pose = made.expression, made.head_pose_delta
     if rate != fps:
         times = np.arange(frames) * rate / fps
         expression, pose = resample(expression, times), resample(pose, times)
     return Motion(expression[:frames], pose[:frames])
+
+
+def _enlivened(
+    motion: Motion, spec: Spec, features: AudioFeatures, weights: Float, draw: Draw
+) -> Motion:
+    """The whole motion with eyes and head as `life` makes them; `weights` (T, 8)."""
+    frames = len(motion.expression)
+    if frames < 2:
+        return motion
+    rates = np.asarray(spec.blinks_per_minute, np.float64)
+    at = np.minimum(np.arange(frames), len(weights) - 1)
+    beats = beats_of(features, np.arange(frames) / spec.fps)
+    rng = np.random.default_rng((draw.seed, LIFE_STREAM))
+    return enliven(
+        motion, spec.expression_names, beats, weights[at] @ rates if len(rates) else None, rng
+    )
 
 
 def stream_motion(

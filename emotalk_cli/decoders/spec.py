@@ -54,9 +54,9 @@ class Spec:
 
     `outputs` names the D predicted channels: units, `colour:UNIT` and head pose. `output_mean`
     and `output_scale` (D) undo the normalisation, `output_emotion` (7, D) is what each emotion at
-    full strength adds to the mean; `speech_mean` and `speech_scale` (C) are those
-    of the speech columns `speech_names`. `opening_m` (L) and `rest_m` are the mouth of the face
-    model (see `mouth.Mouth`). `told_emotion` is False for a control that hears the sound alone.
+    full strength adds to the mean. `blinks_per_minute` (8): how often people blinked in each
+    emotion. `speech_mean` and `speech_scale` (C) are those of the speech columns `speech_names`.
+    `opening_m` (L) and `rest_m` are the mouth of the face model (see `mouth.Mouth`). `told_emotion` is False for a control that hears the sound alone.
     """
 
     group: str
@@ -78,6 +78,7 @@ class Spec:
     output_scale: tuple[float, ...]
     network: Network
     output_emotion: tuple[tuple[float, ...], ...] = ()
+    blinks_per_minute: tuple[float, ...] = ()
     told_emotion: bool = True
     steps: int = 8
     speech_guidance: float = 1.0
