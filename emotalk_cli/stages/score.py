@@ -81,17 +81,17 @@ def score(
     _require_folder(out)
     names = _names(folders, reference)
     pairings = [pair_up(folder, reference) for folder in folders]
-    made_by = _made_by(dict(zip(names, folders, strict=True)), reference, wanted, face_model, {
-        "audio": audio, "syncnet": syncnet, "inception": inception, "lpips": lpips,
-        "emotion_reader": emotion_reader,
-    })  # fmt: skip
+    reader = emotion_reader or READER
+    weights = {"syncnet": syncnet, "inception": inception, "lpips": lpips, "reader": reader}
+    systems = dict(zip(names, folders, strict=True))
+    made_by = _made_by(systems, reference, audio, weights, wanted, face_model)
     if is_done(out / SCORES, made_by, overwrite=overwrite) and (out / REPORT).is_file():
         before = read(out / SCORES, Scores)
-        clips = {row.clip_id for row in before.rows} - {""}
-        return ScoreReport(out / REPORT, out / SCORES, len(clips))
+        known = {row.clip_id for row in before.rows} - {""}
+        return ScoreReport(out / REPORT, out / SCORES, len(known))
     notes = [note for name, p in zip(names, pairings, strict=True) for note in p.notes(name)]
     pairs = [pair for pairing in pairings for pair in pairing.pairs]
-    files = WitnessFiles(inception, lpips, emotion_reader or READER, _any_pictures(pairs))
+    files = WitnessFiles(inception, lpips, reader, _any_pictures(pairs))
     notes += witnesses_of(files, wanted).absent
     if syncnet is not None:
         syncnet_of(syncnet)
@@ -100,6 +100,22 @@ def score(
         for name, pairing in zip(names, pairings, strict=True)
         for pair, speech in _with_speech(pairing.pairs, audio, notes)
     ]
+    scored, failures = _scored(jobs, workers, progress)
+    if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
+        notes.append(NO_SYNCNET)
+    notes += _gathered([note for clip in scored for note in clip.notes])
+    for note in notes:
+        progress.note(note)
+    notes += [f"{failure.clip} could not be scored: {failure.reason}" for failure in failures]
+    _write_all(out, names, reference, scored, notes, made_by)
+    clips = {clip.drawn.clip_id for clip in scored}
+    return ScoreReport(out / REPORT, out / SCORES, len(clips), tuple(failures))
+
+
+def _scored(
+    jobs: Sequence[Job], workers: int, progress: Progress
+) -> tuple[list[ScoredClip], list[Failure]]:
+    """All clips that could be scored, in the order of the jobs, and those that could not."""
     found: dict[tuple[str, str], ScoredClip] = {}
     failures = run_jobs(
         score_one,
@@ -109,33 +125,26 @@ def score(
         on_done=lambda job, value: found.__setitem__((job.system, job.clip_id), value),
         progress=progress,
     )
-    scored = [found[key] for job in jobs if (key := (job.system, job.clip_id)) in found]
-    if not scored:
+    if not found:
         raise EmotalkError(f"None of {len(jobs)} clips could be scored: {failures[0].reason}")
-    if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
-        notes.append(NO_SYNCNET)
-    notes += _gathered([note for clip in scored for note in clip.notes])
-    for note in notes:
-        progress.note(note)
-    notes += [f"{failure.clip} could not be scored: {failure.reason}" for failure in failures]
-    _write_all(out, names, reference, scored, notes, made_by)
-    scored_clips = {clip.drawn.clip_id for clip in scored}
-    return ScoreReport(out / REPORT, out / SCORES, len(scored_clips), tuple(failures))
+    keys = [(job.system, job.clip_id) for job in jobs]
+    return [found[key] for key in keys if key in found], failures
 
 
 def _made_by(
     systems: Mapping[str, Path],
     reference: Path,
+    audio: Path | None,
+    weights: Mapping[str, Path | None],
     wanted: frozenset[str] | None,
     face_model: str,
-    files: Mapping[str, Path | None],
 ) -> MadeBy:
     """Everything that the scores depend on."""
     inputs = {name: _digest(folder) for name, folder in systems.items()}
     inputs[REFERENCE_SYSTEM] = _digest(reference)
-    for name, path in files.items():
-        if path is not None:
-            inputs[name] = _digest(path) if path.is_dir() or name == "audio" else _hash(path)
+    if audio is not None:
+        inputs["audio"] = _digest(audio)
+    inputs |= {name: _hash(path) for name, path in weights.items() if path is not None}
     options = {"metrics": sorted(wanted) if wanted else "all", "face_model": face_model}
     return MadeBy(STAGE, __version__, options, inputs=inputs)
 
