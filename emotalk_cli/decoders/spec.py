@@ -56,7 +56,8 @@ class Spec:
     and `output_scale` (D) undo the normalisation, `output_emotion` (7, D) is what each emotion at
     full strength adds to the mean. `blinks_per_minute` (8): how often people blinked in each
     emotion. `speech_mean` and `speech_scale` (C) are those of the speech columns `speech_names`.
-    `opening_m` (L) and `rest_m` are the mouth of the face model (see `mouth.Mouth`). `told_emotion` is False for a control that hears the sound alone.
+    `opening_m` (L) and `rest_m` are the mouth of the face model (see `mouth.Mouth`).
+    `told_emotion` is False for a control that hears the sound alone.
     """
 
     group: str
