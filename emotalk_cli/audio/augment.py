@@ -52,7 +52,7 @@ def augment(waveform: Float, rng: Rng) -> Float:
     if rng.random() < CODEC_SHARE:
         out = _hole_spectrum(out, rng.uniform(*MASK_DB))
     if rng.random() < BAND_SHARE:
-        out = _limit_band(out, rng.uniform(*LOWEST_HZ), rng.uniform(*HIGHEST_HZ))
+        out = limit_band(out, rng.uniform(*LOWEST_HZ), rng.uniform(*HIGHEST_HZ))
     gain_db = rng.uniform(*LEVEL_DB) - speech_level_db(out.astype(np.float32))
     return np.clip(out * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
 
@@ -66,10 +66,10 @@ def change_voice(
     that and raises everything; the spectral envelope, from the cepstrum, is put where it belongs.
     """
     samples = len(waveform)
-    spectrum = _spectrogram(waveform)
+    spectrum = spectrogram(waveform)
     moved = _warp_envelope(spectrum, tract_ratio / pitch_ratio)
-    stretched = _stretch(moved, pitch_ratio)
-    long = _sound(stretched, round(samples * pitch_ratio))
+    stretched = stretch(moved, pitch_ratio)
+    long = from_spectrogram(stretched, round(samples * pitch_ratio))
     return _resample(long, samples)
 
 
@@ -85,14 +85,14 @@ def _log_uniform(rng: Rng, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def _spectrogram(waveform: NDArray[np.float64]) -> Complex:
+def spectrogram(waveform: NDArray[np.float64]) -> Complex:
     """Short-time spectrum (F, FFT_SIZE / 2 + 1); frame k is centred at sample k * STEP."""
     padded = np.pad(waveform, WINDOW // 2 + STEP)
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[STEP::STEP]
     return np.asarray(np.fft.rfft(frames * np.hanning(WINDOW), FFT_SIZE))
 
 
-def _sound(spectrum: Complex, samples: int) -> NDArray[np.float64]:
+def from_spectrogram(spectrum: Complex, samples: int) -> NDArray[np.float64]:
     """Overlap and add the frames of a short-time spectrum -> (samples,)."""
     window = np.hanning(WINDOW)
     frames = np.fft.irfft(spectrum, FFT_SIZE)[:, :WINDOW] * window
@@ -118,7 +118,7 @@ def _warp_envelope(spectrum: Complex, ratio: float) -> Complex:
     return np.asarray(spectrum * np.exp(warped - envelope))
 
 
-def _stretch(spectrum: Complex, ratio: float) -> Complex:
+def stretch(spectrum: Complex, ratio: float) -> Complex:
     """Phase vocoder: frames (F, B) -> (F * ratio, B), every frequency keeping its pitch."""
     frames, bins = spectrum.shape
     moments = np.arange(int((frames - 1) * ratio) + 1) / ratio
@@ -154,9 +154,8 @@ def _equalise(waveform: NDArray[np.float64], rng: Rng) -> NDArray[np.float64]:
     return _filtered(waveform, rng.uniform(-EQUALISER_DB, EQUALISER_DB, 7))
 
 
-def _limit_band(
-    waveform: NDArray[np.float64], low_hz: float, high_hz: float
-) -> NDArray[np.float64]:
+def limit_band(waveform: NDArray[np.float64], low_hz: float, high_hz: float) -> NDArray[np.float64]:
+    """What a telephone passes: 60 dB an octave less beyond the band."""
     octaves = np.linspace(np.log2(50.0), np.log2(SAMPLE_RATE_HZ / 2), 64)
     outside = np.maximum(np.log2(low_hz) - octaves, octaves - np.log2(high_hz))
     return _filtered(waveform, -60.0 * np.clip(outside, 0, 1))
@@ -191,7 +190,7 @@ def _add_noise(waveform: NDArray[np.float64], rng: Rng) -> NDArray[np.float64]:
 
 def _hole_spectrum(waveform: NDArray[np.float64], mask_db: float) -> NDArray[np.float64]:
     """What a lossy codec does: drop in each frame what lies far below its loudest frequency."""
-    spectrum = _spectrogram(waveform)
+    spectrum = spectrogram(waveform)
     size = np.abs(spectrum)
     spectrum[size < size.max(axis=1, keepdims=True) * 10 ** (-mask_db / 20)] = 0
-    return _sound(spectrum, len(waveform))
+    return from_spectrogram(spectrum, len(waveform))
