@@ -30,7 +30,7 @@ __all__ = ["REVISION", "Identity", "fit_identity", "fit_photo", "fit_sequence"]
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-REVISION = 4
+REVISION = 5
 """Counts the changes of the fit that change its results."""
 LONG_SIDE_FOCAL = 1.2
 """Usual focal length as a share of the picture's longer side (a phone's or a web camera's)."""

@@ -27,13 +27,15 @@ class FitBasis:
     """The 478 landmarks as a linear function of shape and expression, in model space, m.
 
     neutral (478, 3) mean face; identity (S, 478, 3) what one sd adds; deltas (E, 478, 3) what a
-    unit at 1 adds; normals (478, 3) outward, of the face at large; is_contour (478,) bool; names
-    of the E units; offsets are in neutral already, their slides are not.
+    unit at 1 adds, all three as the landmarker shows them; modes (K, 478, 3) its usual errors, one
+    sd each; normals (478, 3) outward, of the face at large; is_contour (478,) bool; names of the E
+    units; offsets are in the bases already, their slides are not.
     """
 
     neutral: Float
     identity: Float
     deltas: Float
+    modes: Float
     normals: Float
     is_contour: NDArray[np.bool_]
     names: tuple[str, ...]
@@ -51,11 +53,12 @@ def basis_of(model: FaceModel) -> FitBasis:
     neutral, deltas = model.landmark_bases(mean_shape)
     normals = model.at_landmarks(vertex_normals(model.mean_vertices, model.triangles))
     offsets = landmark_offsets(model)
-    identity = model.at_landmarks(model.identity_basis)
+    identity = model.at_landmarks(model.identity_basis) + offsets.identity_m
     return FitBasis(
         neutral=_lips_closed(np.asarray(neutral + offsets.offset_m, np.float32)),
         identity=_lips_closed(identity),
-        deltas=np.asarray(deltas, np.float32),
+        deltas=np.asarray(deltas + offsets.unit_m, np.float32),
+        modes=offsets.modes_m,
         normals=_smoothed(normals, neutral),
         is_contour=np.asarray(model.landmark_is_contour, bool),
         names=tuple(model.expression_names),

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.fitting_basis import FitBasis
-from emotalk_cli.face3d.fitting_eyes import set_lids_right
+from emotalk_cli.face3d.fitting_eyes import gaze_shown, set_lids_right
 from emotalk_cli.face3d.fitting_points import POINTS, point_weights
 from emotalk_cli.face3d.fitting_pose import first_pose, step_pose
 from emotalk_cli.face3d.fitting_prior import Prior
@@ -55,9 +55,10 @@ def improve(
     """
     deltas = basis.deltas
     normal = normal_equations(frames, neutral, deltas, deltas, weights, free_pose=free_pose)
-    hessian = normal.hessian[:, :-1, :-1]
+    shown = gaze_shown(frames.visible, basis.names)
+    hessian = normal.hessian[:, :-1, :-1] * (shown[:, :, None] * shown[:, None])
     before = frames.expression
-    target = normal.gradient[:, :-1] + np.einsum("tij,tj->ti", hessian, before)
+    target = shown * normal.gradient[:, :-1] + np.einsum("tij,tj->ti", hessian, before)
     after = prior.solve(hessian, target, before, SWEEPS, moving=True, valid=frames.valid)
     frames.expression = after
     if free_pose:

@@ -6,6 +6,8 @@ on blinks of filmed people), and where lids cover the iris it makes one up.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,19 @@ def set_lids_right(observed: Float, valid: Bool) -> tuple[Float, Float]:
         seen = np.clip((openness - IRIS_HIDDEN) / (IRIS_SEEN - IRIS_HIDDEN), 0.0, 1.0)
         visible[:, iris] = seen[:, None]
     return lids, visible
+
+
+def gaze_shown(visible: Float, names: Sequence[str]) -> Float:
+    """Visibility (T, 478) of the points -> how much each frame says of each unit, (T, E) in 0..1.
+
+    Where the lids cover an iris they say nothing of the gaze, though they follow it: it goes on as
+    the frames before and behind tell.
+    """
+    shown = np.ones((len(visible), len(names)), np.float32)
+    for side, iris in (("Right", IRIS_RIGHT), ("Left", IRIS_LEFT)):
+        gaze = [i for i, name in enumerate(names) if "Look" in name and name.endswith(side)]
+        shown[:, gaze] = visible[:, iris[:1]]
+    return shown
 
 
 def _openness(gap: Float, eyes: Float, valid: Bool) -> Float:

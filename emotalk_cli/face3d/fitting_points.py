@@ -46,7 +46,7 @@ IRIS_WEIGHT = 1.0
 BROW_WEIGHT = 1.5
 CONTOUR_WEIGHT = 0.1
 """The outline slides over the skin as the head turns, so it says little."""
-LIP_GAP_WEIGHT = 12.0
+LIP_GAP_WEIGHT = 28.0
 LID_GAP_WEIGHT = 8.0
 GAZE_WEIGHT = 10.0
 

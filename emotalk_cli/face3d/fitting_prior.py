@@ -21,25 +21,30 @@ Float = NDArray[np.float32]
 TOLERANCE = 2e-4
 """Change of the most moved unit at which the box-bound solve stops."""
 
-SPARSITY = 3.0
-"""Pull of a unit at 0 back to 0, in units of the data term."""
-FREE_SPARSITY = 0.1
+SPARSITY = 2.6
+"""Pull of a unit at 0 back to 0, in units of the data term, for a unit of usual strength."""
+USUAL_STRENGTH = 5.0
+"""Root of the curvature that the landmarks give such a unit."""
+PULL_GROWTH = 0.75
+"""What is left of noise pulls at a unit the more, the stronger it moves the landmarks; so does the
+prior, to this power of its strength."""
+FREE_SPARSITY = 0.3
 CLEAR = 0.1
 """Activity at which the pull has halved: what is clearly there is measured as it is."""
 FREE_PARTS = ("look",)
 """Units that people use all the time: gaze is hardly ever exactly straight."""
-RARE_SPARSITY = 9.0
+RARE_SPARSITY = 6.0
 RARE_PARTS = ("mouthclose", "eyewide", "jawforward", "jawleft", "jawright", "cheekpuff", "tongue")
 """Units that others can imitate in the landmarks, and that people use less."""
 STATIC_PARTS = (
     "brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll", "dimple",
 )  # fmt: skip
 """Units that look like the shape of a face at rest."""
-STIFFNESS = {"blink": 0.06, "jaw": 0.3, "mouth": 0.3, "lip": 0.3, "tongue": 0.3, "look": 0.3}
+STIFFNESS = {"blink": 0.06, "jaw": 0.4, "mouth": 0.4, "lip": 0.4, "tongue": 0.3, "look": 0.3}
 OTHER_STIFFNESS = 1.0
 """Weight of the second difference in time, as a share of what the landmarks say of the unit, at
 25 frames a second, by the first of these parts in its name: .06 halves motion of 8.4 Hz (lids),
-.3 of 5.5 Hz (articulation), 1 of 4 Hz."""
+.4 of 5.1 Hz (articulation), 1 of 4 Hz."""
 EYES_TOGETHER = 100.0
 SIDES_ALIKE = 1.0
 """Curvature of the cost of different gaze of the two eyes, and of different sides of the face."""
@@ -59,10 +64,10 @@ OPPOSED = (
     ("mouthShrugLower", "mouthLowerDown"),
     ("mouthShrugUpper", "mouthUpperUp"),
 )
-REST_QUANTILES = {"blink": 0.5}
+REST_QUANTILES = {"blink": 0.5, "look": 0.5}
 OTHER_REST_QUANTILE = 0.1
-"""A person's rest, as a quantile of all frames: eyes are half shut and wide open in turns, all
-other units come and go from none."""
+"""A person's rest, as a quantile of all frames: eyes are half shut and wide open in turns and
+mostly look at one thing, all other units come and go from none."""
 RIDERS = {"mouthClose": "jawOpen"}
 """Units that only come together with as much of another: lips close over an open jaw, or they would
 pass through each other."""
@@ -116,7 +121,8 @@ class Prior:
         curved = hessian + self.coupling + self.opposition * np.outer(root, root)
         # Reweighted l1 (Candes, Wakin and Boyd 2008): weak activity is pulled to 0, strong
         # activity is left alone.
-        pull = self.sparsity * self.clear / (expression + self.clear) * known[:, None]
+        strength = (root / USUAL_STRENGTH) ** PULL_GROWTH
+        pull = self.sparsity * strength * self.clear / (expression + self.clear) * known[:, None]
         target, values = target.copy(), expression.copy()
         for rider, carrier in self.riders:  # the carrier's own share and what it takes along
             curved[:, :, rider] += curved[:, :, carrier]

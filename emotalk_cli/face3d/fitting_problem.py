@@ -1,4 +1,8 @@
-"""Gauss-Newton normal equations of many frames, weighted by trust, with the pose eliminated."""
+"""Gauss-Newton normal equations of many frames, weighted by trust, without pose and usual errors.
+
+The landmarker's usual errors are unknowns of every frame with a Gaussian prior; the pose has none.
+Both are eliminated by Schur's complement, so that what they could explain does not count as motion.
+"""
 
 from __future__ import annotations
 
@@ -90,6 +94,7 @@ class Weights:
         self.differences, weights = differences()
         self.difference_weights = certainty * weights
         self.normals = basis.normals
+        self.modes = basis.modes
 
     def roots(self, frames: Frames) -> Float:
         """Square roots (T, 478 + M) of all weights of every frame, 1/m."""
@@ -116,11 +121,12 @@ def normal_equations(
     *,
     free_pose: bool = True,
 ) -> Normal:
-    """Linearise all frames at their present pose and expression, the pose eliminated if free.
+    """Linearise all frames at their present pose and expression; the pose is eliminated if free.
 
     neutral (478, 3) and deltas (E, 478, 3) m give the points; columns (C, 478, 3) m are the
     unknowns besides the pose; the log focal length is added as the last column.
     """
+    columns = np.concatenate([weights.modes, columns])
     count, size = len(frames.observed), len(columns) + 1
     directions = np.ascontiguousarray(columns.transpose(1, 2, 0))
     roots = weights.roots(frames)
@@ -129,7 +135,7 @@ def normal_equations(
         which = slice(start, start + CHUNK_FRAMES)
         rows = _rows(frames.part(which), neutral, deltas, directions, weights, roots[which])
         gram[which] = np.matmul(rows.transpose(0, 2, 1), rows)
-    return _without_pose(gram, free_pose)
+    return _eliminated(gram, len(weights.modes), free_pose)
 
 
 def residuals(frames: Frames, neutral: Float, deltas: Float) -> Float:
@@ -165,16 +171,20 @@ def _rows(
     return rows
 
 
-def _without_pose(gram: Double, free_pose: bool) -> Normal:
-    """Schur complement of the pose's 6 columns, which stand first; the residual stands last."""
-    if free_pose:
-        gains = np.linalg.solve(gram[:, :6, :6] + POSE_DAMPING * np.eye(6), gram[:, :6, 6:])
-    else:
-        gains = np.zeros_like(gram[:, :6, 6:])
-    reduced = gram[:, 6:, 6:] - np.matmul(gram[:, 6:, :6], gains)
+def _eliminated(gram: Double, modes: int, free_pose: bool) -> Normal:
+    """Schur complement of the pose's 6 columns and the modes', which stand first in this order.
+
+    The residual stands last. The modes' prior is N(0, 1); the pose counts as known unless free.
+    """
+    first, last = (0 if free_pose else 6), 6 + modes
+    precision = np.concatenate([np.full(6, POSE_DAMPING), np.ones(modes)])[first:]
+    own = gram[:, first:last, first:last] + np.diag(precision)
+    gains = np.linalg.solve(own, gram[:, first:last, last:])
+    reduced = gram[:, last:, last:] - np.matmul(gram[:, last:, first:last], gains)
+    pose = gains[:, :6] if free_pose else np.zeros_like(gram[:, :6, last:])
     return Normal(
         hessian=reduced[:, :-1, :-1],
         gradient=reduced[:, :-1, -1],
-        pose_gain=gains[:, :, :-1],
-        pose_step=gains[:, :, -1],
+        pose_gain=pose[:, :, :-1],
+        pose_step=pose[:, :, -1],
     )
