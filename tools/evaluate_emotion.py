@@ -181,12 +181,15 @@ def _neutral_cast(path: Path, size_px: int, reader: FaceReader, console: Console
 def _read(
     who: Cast, reader: FaceReader, expression: Array, poses: Array, shown: list[Picture]
 ) -> list[NDArray[np.float64]]:
-    """What is read in every EVERY-th frame; the middle one's face is added to `shown`."""
-    read = []
-    for k in range(0, len(expression), EVERY):
+    """What is read in every EVERY-th frame; one of the middle, eyes open, is added to `shown`."""
+    read, seen = [], list(range(0, len(expression), EVERY))
+    lids = [n for n, name in enumerate(who.still.expression_names) if "eyeBlink" in name]
+    middle = seen[len(seen) // 3 : 2 * len(seen) // 3 + 1]
+    best = min(middle, key=lambda k: float(expression[k, lids].max()))
+    for k in seen:
         frame, points = who.renderer.frame(expression[k], poses[k]), face_points(who, poses[k])
         read.append(reader.read(frame, points))
-        if k <= len(expression) // 2 < k + EVERY:
+        if k == best:
             shown.append(_thumbnail(frame, points))
     return read
 
