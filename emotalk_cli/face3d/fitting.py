@@ -42,7 +42,7 @@ MEAN_INTER_OCULAR_M = 0.063
 IDENTITY_FRAMES = 96
 PHOTO_CERTAINTY = 0.3
 """One photo cannot tell the landmarker's error from the face's form: its points count less."""
-PHOTO_SPARSE_FACTOR = 0.35
+PHOTO_SPARSE_FACTOR = 0.6
 PHOTO_STATIC_FACTOR = 4.0
 PHOTO_CLEAR = 1.0
 """The prior of one photo: weak where motion shows, strong where form looks like motion."""
@@ -65,9 +65,10 @@ def fit_photo(
     """Fit one picture's landmarks (478, 3) px; the track has one frame.
 
     Shape and expression of one picture are ambiguous: what could be the form of the face counts
-    as such unless it is clearly an expression.
+    as such unless it is clearly an expression. Units count as the model has them: to amplify what
+    the landmarker hardly shows needs a face seen at rest, too.
     """
-    basis = basis_of(model)
+    basis = basis_of(model, as_shown=False)
     frames, shape = photo_frames(landmarks, width_px, height_px, basis)
     return _track(frames, shape, basis, model, 25.0, made_by, labels or Labels())
 

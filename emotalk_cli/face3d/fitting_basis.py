@@ -47,12 +47,18 @@ class FitBasis:
 
 
 @functools.lru_cache(maxsize=4)
-def basis_of(model: FaceModel) -> FitBasis:
-    """Read the bases off a face model at its mean shape."""
+def basis_of(model: FaceModel, *, as_shown: bool = True) -> FitBasis:
+    """Read the bases off a face model at its mean shape.
+
+    Unless `as_shown`, units and shapes move the landmarks as the model says, and the landmarker
+    errs in no ways of its own.
+    """
     mean_shape = np.zeros(len(model.identity_basis), np.float32)
     neutral, deltas = model.landmark_bases(mean_shape)
     normals = model.at_landmarks(vertex_normals(model.mean_vertices, model.triangles))
     offsets = landmark_offsets(model)
+    if not as_shown:
+        offsets = offsets.still()
     identity = model.at_landmarks(model.identity_basis) + offsets.identity_m
     return FitBasis(
         neutral=_lips_closed(np.asarray(neutral + offsets.offset_m, np.float32)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,15 @@ class LandmarkOffsets:
     identity_m: Float
     slide_m: Float
     modes_m: Float
+
+    def still(self) -> LandmarkOffsets:
+        """Only what does not depend on shape and expression."""
+        return replace(
+            self,
+            unit_m=np.zeros_like(self.unit_m),
+            identity_m=np.zeros_like(self.identity_m),
+            modes_m=self.modes_m[:0],
+        )
 
     def slide_px(self, head_pose: Float, camera: Float) -> Float:
         """How far (T, 478, 2) px the points have slid in the picture at these poses (T, 6)."""
