@@ -198,6 +198,20 @@ def _output_options(fps: float, has_sound: bool, frames: int | None, crf: int) -
 
 def read_made_by(path: Path) -> dict[str, Any] | None:
     """The JSON value of the `made_by` that a video names; None if it names none or is no video."""
+    try:
+        value = json.loads(_metadata(path, "description") or b"null")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) and "stage" in value else None
+
+
+def read_note(path: Path) -> str:
+    """The comment in a video's metadata, where `VideoWriter` says that it is synthetic, or ""."""
+    return (_metadata(path, "comment") or b"").decode("utf-8", "replace")
+
+
+def _metadata(path: Path, name: str) -> bytes | None:
+    """One entry of a video's metadata; None if there is none or it is no video."""
     command = [ffmpeg_binary(), "-hide_banner", "-loglevel", "error", "-nostdin"]
     command += ["-protocol_whitelist", "file,pipe", "-i", f"file:{path.resolve()}"]
     command += ["-f", "ffmetadata", "pipe:1"]
@@ -205,11 +219,6 @@ def read_made_by(path: Path) -> dict[str, Any] | None:
         done = subprocess.run(command, capture_output=True, timeout=_READ_WAIT_S, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         return None
-    found = re.search(rb"^description=((?:[^\\\n]|\\.)*)", done.stdout, re.MULTILINE | re.DOTALL)
-    if found is None:
-        return None
-    try:
-        value = json.loads(re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL))
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) and "stage" in value else None
+    entry = rb"^%s=((?:[^\\\n]|\\.)*)" % name.encode()
+    found = re.search(entry, done.stdout, re.MULTILINE | re.DOTALL)
+    return re.sub(rb"\\(.)", rb"\1", found[1], flags=re.DOTALL) if found else None

@@ -1,4 +1,4 @@
-"""inspect: what one of the project's files is, in words and as a picture."""
+"""inspect: what a record, a video, a checkpoint or a folder is, in words and as a picture."""
 
 from __future__ import annotations
 
@@ -6,120 +6,96 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emotalk_cli import store
-from emotalk_cli.schema import Labels, MadeBy, Record, ScoreRow, blocks
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.stages.record_words import made_by_lines, record_lines
 
-MAX_TEXT = 100
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+CARD_LINES = 40
+"""So much of a checkpoint's card is shown."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """A record in words: `str` gives the text; `fields` has one line per array and attribute."""
+    """What was found, line by line; `str` gives the text. plot: what was drawn, if anything."""
 
     path: Path
-    kind: str
-    version: int
-    made_by: MadeBy
-    fields: tuple[str, ...]
-    size_bytes: int
+    lines: tuple[str, ...]
     plot: Path | None = None
 
     def __str__(self) -> str:
-        made = self.made_by
-        options = ", ".join(f"{name}={_short(value)}" for name, value in made.options.items())
-        inputs = ", ".join(f"{name} {digest[:12]}" for name, digest in made.inputs.items())
-        lines = [
-            f"{self.path}: {self.kind}, format version {self.version}, "
-            f"{self.size_bytes / 1024:.0f} KiB",
-            f"made by: {made.stage} {made.version}"
-            + (f", seed {made.seed}" if made.seed is not None else ""),
-            f"  options: {options or 'none'}",
-            f"  from: {inputs or 'nothing'}",
-            "fields:",
-            *(f"  {line}" for line in self.fields),
-        ]
-        if self.plot:
-            lines.append(f"drawn in {self.plot}")
-        return "\n".join(lines)
+        drawn = (f"drawn in {self.plot}",) if self.plot else ()
+        return "\n".join((*self.lines, *drawn))
 
 
 def inspect(path: Path, *, plot: Path | None = None) -> Description:
-    """Describe the record in `path`; `plot` also draws it into that PNG file.
+    """Describe a record, a video, a checkpoint folder or a folder of records.
 
-    Raises RecordError for a file that is none of the project's or is damaged.
+    `plot` also draws a record into that PNG file. Raises EmotalkError for anything else, for what
+    is damaged, and where there is nothing to draw.
     """
-    kind = store.kind_of(path)
-    record = store.read(path, kind)
+    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+        if plot is not None:
+            raise EmotalkError(f"{path} cannot be drawn.", "Give --plot with one record (.h5).")
+        return Description(path, _folder_lines(path) if path.is_dir() else _video_lines(path))
+    record = store.read(path, store.kind_of(path))
     if plot is not None:
         from emotalk_cli.stages.record_plots import draw
 
         draw(record, plot)
-    return Description(
-        path=path,
-        kind=record.kind,
-        version=record.version,
-        made_by=record.made_by,
-        fields=tuple([*_array_lines(record), *_attribute_lines(record)]),
-        size_bytes=path.stat().st_size,
-        plot=plot,
+    return Description(path, record_lines(record, path), plot)
+
+
+def _folder_lines(folder: Path) -> tuple[str, ...]:
+    # Only the name: reading it would load torch.
+    if (folder / "config.json").is_file():
+        return _checkpoint_lines(folder)
+    from emotalk_cli.stages.folder_words import folder_lines
+
+    return folder_lines(folder)
+
+
+def _checkpoint_lines(folder: Path) -> tuple[str, ...]:
+    """What a decoder predicts and from what, who made it, and the beginning of its card."""
+    from emotalk_cli.decoders.checkpoint import CARD, WEIGHTS, read_spec
+
+    spec, made_by = read_spec(folder)
+    weights = folder / WEIGHTS
+    size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "missing"
+    lines = [
+        f"{folder}: checkpoint of the decoder '{spec.group}' ({spec.mode}), {WEIGHTS} {size}",
+        *made_by_lines(made_by),
+        f"predicts: {len(spec.outputs)} channels of the face model {spec.face_model} "
+        f"({spec.face_model_sha256[:12]}) at {spec.fps:g} fps",
+        f"from: {len(spec.speech_names)} features of the encoder {spec.encoder} at "
+        f"{spec.speech_rate_hz:g} Hz" + (", and the emotion" if spec.told_emotion else ""),
+        f"network: {spec.network}",
+    ]
+    card = folder / CARD
+    if not card.is_file():
+        return (*lines, "card: none yet; the training that writes it is not over")
+    text = card.read_text(encoding="utf-8", errors="replace").splitlines()
+    shown = [f"  {line}".rstrip() for line in text[:CARD_LINES]]
+    more = [f"  ... {len(text) - CARD_LINES} more lines"] if len(text) > CARD_LINES else []
+    return (*lines, f"card ({card.name}):", *shown, *more)
+
+
+def _video_lines(path: Path) -> tuple[str, ...]:
+    """Size, rate and length, whether the video says that it is synthetic, and who made it."""
+    from emotalk_cli.media import probe
+    from emotalk_cli.render.video import read_made_by, read_note
+
+    info = probe(path)
+    note, made_by = read_note(path), read_made_by(path)
+    return (
+        f"{path}: video, {info.width_px} x {info.height_px} px, {info.fps or 0:g} fps, "
+        f"{info.duration_s or 0:.2f} s, {'with' if info.has_audio else 'without'} sound",
+        f"it says: {note}" if note else "it does not say whether it is synthetic",
+        *(made_by_lines(_plain(made_by)) if made_by else ("made by: not emotalk, or not told",)),
     )
 
 
-def _array_lines(record: Record) -> list[str]:
-    rows = []
-    for name, spec in record.array_specs().items():
-        value = getattr(record, name)
-        if value is None:
-            rows.append((name, "not kept", "", "", spec.about))
-            continue
-        sizes = ", ".join(
-            str(size) if axis.isdigit() else f"{axis}={size}"
-            for axis, size in zip(spec.axes, value.shape, strict=True)
-        )
-        rows.append((name, f"({sizes}) {value.dtype}", spec.unit, _range(value), spec.about))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)] if rows else []
-    return [
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]).rstrip()
-        for row in rows
-    ]
-
-
-def _range(value: Any) -> str:
-    if not value.size:
-        return "empty"
-    if value.dtype == bool:
-        return f"{value.mean():.1%} true"
-    extremes = [(block.min(), block.max()) for _, block in blocks(value)]
-    low, high = np.min(extremes), np.max(extremes)
-    return f"{low:.4g} to {high:.4g}" if value.dtype.kind == "f" else f"{low} to {high}"
-
-
-def _attribute_lines(record: Record) -> list[str]:
-    lines = []
-    for name in record.attribute_names():
-        value = getattr(record, name)
-        if name == "made_by":
-            continue
-        if isinstance(value, Labels):
-            known = {k: v for k, v in vars(value).items() if v != ""}
-            value = ", ".join(f"{k}={_short(v)}" for k, v in known.items()) or "none"
-        lines.append(f"{name}: {_short(value)}")
-    return lines
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, tuple) and value and isinstance(value[0], ScoreRow):
-        metrics = sorted({row.metric for row in value})
-        return f"{len(value)} rows of {', '.join(metrics)}"
-    if isinstance(value, tuple):
-        text = " ".join(str(item[-1]) if isinstance(item, tuple) else str(item) for item in value)
-        text = f"{len(value)}: {text}" if value else "none"
-    elif isinstance(value, float):
-        text = f"{value:.6g}"
-    elif isinstance(value, Labels):
-        text = value.clip_id
-    else:
-        text = str(value)
-    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 3] + "..."
+def _plain(made_by: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a video's `made_by` that are as they should be: anybody may have written it."""
+    kept = {k: v for k, v in made_by.items() if k in ("stage", "version", "seed")}
+    return kept | {k: v for k in ("options", "inputs") if isinstance(v := made_by.get(k), dict)}

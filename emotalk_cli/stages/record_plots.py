@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Record, Scores
@@ -16,6 +18,9 @@ from emotalk_cli.store import atomic_path
 
 DPI = 110
 MOST_ACTIVE = 10
+SCORE_COLUMNS, SCORE_WIDTH_IN = 3, 11.0
+SCORE_FRAME_IN, SCORE_LINE_IN = 1.1, 0.28
+"""Height of a metric's frame, and what each system adds to it."""
 
 
 def draw(record: Record, path: Path) -> None:
@@ -83,7 +88,21 @@ def _draw_track(track: FaceTrack, figure: Any) -> None:
     turns.set_ylabel("head, deg")
     places.set_ylabel("head, mm")
     errors.plot(time, track.residual_px, color="black")
-    errors.set(ylabel="error, px", xlabel="s")
+    errors.set(ylabel="error, px", xlabel="s", ylim=(0, None))
+    if track.colour_error is not None:
+        colours = errors.twinx()
+        colours.plot(time, track.colour_error, color="tab:orange")
+        colours.set_ylabel("colours,\nof 255", color="tab:orange", fontsize=8)
+        colours.set_ylim(0, None)
+    _shade_lost((curves, turns, places, errors), track.fps, track.valid)
+
+
+def _shade_lost(panels: Iterable[Any], fps: float, valid: NDArray[np.bool_]) -> None:
+    """Red where the face was lost and filled in."""
+    steps = np.diff(np.concatenate([[0], ~valid, [0]]).astype(int))
+    for axes in panels:
+        for first, end in zip(np.flatnonzero(steps > 0), np.flatnonzero(steps < 0), strict=True):
+            axes.axvspan((first - 0.5) / fps, (end - 0.5) / fps, color="red", alpha=0.2, lw=0)
 
 
 def _draw_audio(audio: AudioFeatures, figure: Any) -> None:
@@ -115,18 +134,37 @@ def _draw_scores(scores: Scores, figure: Any) -> None:
     for row in scores.rows:
         if np.isfinite(row.value):
             values[row.metric][row.system].append(row.value)
-        units[row.metric] = f"{row.unit} ({row.better} is better)" if row.better else row.unit
+        units[row.metric] = ", ".join(
+            part for part in (row.unit, row.better and f"{row.better} is better") if part
+        )
     if not values:
         raise EmotalkError("There are no scores to draw.", "Run `emotalk score` again.")
-    columns = min(4, len(values))
-    grid = figure.subplots(-(-len(values) // columns), columns, squeeze=False)
+    systems = list(dict.fromkeys(row.system for row in scores.rows))
+    rows = -(-len(values) // SCORE_COLUMNS)
+    figure.set_size_inches(SCORE_WIDTH_IN, rows * (SCORE_FRAME_IN + SCORE_LINE_IN * len(systems)))
+    grid = figure.subplots(rows, SCORE_COLUMNS, squeeze=False)
     for axes in grid.flat[len(values) :]:
         axes.set_visible(False)
-    for axes, (metric, systems) in zip(grid.flat, values.items(), strict=False):
-        axes.boxplot(list(systems.values()))
-        axes.set_xticks(range(1, len(systems) + 1), list(systems), fontsize=8)
-        axes.set_title(metric, fontsize=9)
-        axes.set_ylabel(units[metric], fontsize=8)
+    for k, (axes, metric) in enumerate(zip(grid.flat, values, strict=False)):
+        _draw_metric(axes, values[metric], systems)
+        axes.set_title(textwrap.fill(metric, 34), fontsize=9)
+        axes.set_xlabel(textwrap.fill(units[metric], 40), fontsize=8)
+        if k % SCORE_COLUMNS:  # the names stand at the left of each row
+            axes.set_yticklabels([])
+
+
+def _draw_metric(axes: Any, found: Mapping[str, list[float]], systems: Sequence[str]) -> None:
+    """One metric: a line per system, its clips as dots, their spread as a box."""
+    for place, system in enumerate(systems):
+        values = found.get(system, [])
+        if len(values) > 1:
+            axes.boxplot([values], positions=[place], vert=False, widths=0.6, showfliers=False)
+        spread = np.linspace(-0.2, 0.2, len(values)) if len(values) > 1 else np.zeros(len(values))
+        axes.plot(values, place + spread, ".", markersize=3, alpha=0.5, color="tab:blue")
+    axes.set_ylim(len(systems) - 0.5, -0.5)
+    axes.set_yticks(range(len(systems)), [textwrap.shorten(s, 24) for s in systems], fontsize=8)
+    axes.tick_params(axis="x", labelsize=7)
+    axes.grid(axis="x", linewidth=0.4, alpha=0.6)
 
 
 _DRAWERS: dict[str, Callable[[Any, Any], None]] = {
