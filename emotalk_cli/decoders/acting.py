@@ -66,7 +66,7 @@ EYE_MANNERS: Mapping[str, EyeManner] = {
     "fear": EyeManner(1.3, 1.8, (0.0, 0.0)),
     "happy": EyeManner(1.1, 0.9),
     "neutral": EyeManner(),
-    "sad": EyeManner(1.0, 1.5, (0.0, -5.0), 4.0),
+    "sad": EyeManner(1.0, 1.5, (0.0, -7.0), 6.0),
     "surprised": EyeManner(0.7, 0.5),
 }
 

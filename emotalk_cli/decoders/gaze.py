@@ -30,7 +30,7 @@ AWAY_SPREAD = 0.4
 MICRO_S = 0.55
 """Middle time between fixational shifts around one spot, and their size."""
 MICRO_DEG = 0.3
-AWAY_DEG = 5.0
+AWAY_DEG = 7.0
 BIG_SHIFT_DEG = 4.0
 COUNTER_TURN = 0.9
 """Share of the head's turn that the eyes take back while they look at one spot."""

@@ -223,11 +223,11 @@ def _read_voices(
     """Voices by speaker, and the digest of all files that they come from."""
     from emotalk_cli.decoders.data import is_held_out
 
-    names = {path.stem for path in audio.glob(f"*{store.SUFFIX}")}
+    names = sorted(path.stem for path in audio.glob(f"*{store.SUFFIX}"))
     paths = [
         audio / (name + store.SUFFIX)
-        for name in sorted(names)
-        if not is_held_out(_clip_of(name, names), held_out)
+        for name in names
+        if not any(is_held_out(clip, held_out) for clip in _clips_of(name))
     ]
     if not names:
         raise EmotalkError(
@@ -255,16 +255,14 @@ def _read_voices(
     return voices, {"voices": digest.hexdigest()}
 
 
-def _clip_of(name: str, names: set[str]) -> str:
-    """The clip that a recording is of: of `CLIP.anything` CLIP, where that is there too."""
-    owner = name.rpartition(".")[0]
-    return owner if owner in names else name
+def _clips_of(recording: str) -> list[str]:
+    """The clips that a recording may be of: `CLIP.anything` is one more recording of CLIP."""
+    return [name for name in (recording, recording.rpartition(".")[0]) if name]
 
 
 def _track_of(audio: Path, tracks: Path) -> Path | None:
-    """The track of a recording; `CLIP.anything.h5` is one more recording of CLIP."""
-    names = (audio.stem, audio.stem.rpartition(".")[0])
-    found = (tracks / (name + store.SUFFIX) for name in names if name)
+    """The track of a recording, where there is one."""
+    found = (tracks / (name + store.SUFFIX) for name in _clips_of(audio.stem))
     return next((path for path in found if path.is_file()), None)
 
 
