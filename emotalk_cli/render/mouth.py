@@ -41,6 +41,8 @@ TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
 """The same for the tongue, which lies deeper."""
 LIP_SHADOW, SHADOW_M = 0.46, 0.0020
 """Depth and size of the shadow that the upper lip throws on what lies behind it."""
+SPREAD_LIGHT, SPREAD_SHADES = 2.2, (0.4, 1.2)
+"""How fast these shades get weaker as the mouth gets wider than at rest, and their bounds."""
 LIT_SHARE = 0.45
 """Share of these shades where the photo shows the teeth lit."""
 WET_M, WET_LIGHT = 0.0012, 0.80
@@ -104,6 +106,7 @@ class Mouth:
         self._deep = colours["depth"] * DEEP
         self._wet = colours["lip"] * WET_LIGHT
         self._seen = seen
+        self._width_m = float(np.ptp(lips[:, 0]))
         self._shades = LIT_SHARE if seen is not None and seen.shows_teeth else 1.0
 
     def draw(
@@ -136,7 +139,10 @@ class Mouth:
         if not mask.any():
             return
         open_m = float(gaps[len(gaps) // 2 - 2 : len(gaps) // 2 + 3].mean())
-        picture = self._scene(mask, placed, (xy - origin) * n, open_m, px_per_m * n)
+        wider = float(np.linalg.norm(upper[-1] - upper[0])) / px_per_m / self._width_m - 1.0
+        shades = self._shades * float(np.clip(1.0 - SPREAD_LIGHT * wider, *SPREAD_SHADES))
+        light = mouth_light(mask, open_m, px_per_m * n, shades)
+        picture = self._scene(mask, light, placed, (xy - origin) * n, open_m, px_per_m * n)
         small = cv2.resize(picture, box, interpolation=cv2.INTER_AREA)
         cover = cv2.resize(mask, box, interpolation=cv2.INTER_AREA).astype(np.float32)
         cover *= f32(1 / 255)
@@ -151,9 +157,15 @@ class Mouth:
         target[:] = (target + cover * (small - target) + 0.5).astype(np.uint8)
 
     def _scene(
-        self, mask: NDArray[np.uint8], placed: Float, xy: Float, open_m: float, px_per_m: float
+        self,
+        mask: NDArray[np.uint8],
+        light: Float,
+        placed: Float,
+        xy: Float,
+        open_m: float,
+        px_per_m: float,
     ) -> Float:
-        """The inside of the mouth (h, w, 3) under the light that the lips (mask) let in."""
+        """The inside of the mouth (h, w, 3) under the light (h, w) that the lips (mask) let in."""
         picture = np.empty((*mask.shape, 3), np.float32)
         picture[:] = self._deep
         share = min(1.0, open_m / TONGUE_LIT_M)
@@ -169,7 +181,7 @@ class Mouth:
             if k < UPPER_LAYER:
                 at[:, 1] += lowered
             draw_textured(at, part.triangles, part.uv, part.texture, lights[k], picture)
-        picture *= mouth_light(mask, open_m, px_per_m, self._shades)[..., None]
+        picture *= light[..., None]
         self._draw_wet(picture, mask, px_per_m)
         return picture
 

@@ -12,6 +12,8 @@ Float = NDArray[np.float32]
 
 LUMINANCE = f32([0.299, 0.587, 0.114])
 CHEEKS = (50, 280, 205, 425, 101, 330, 36, 266)
+BESIDE_MOUTH = (205, 425, 206, 426, 212, 432, 199, 200, 201, 421, 167, 393)
+"""How the light falls next to the mouth; in beards, the skin beside them."""
 LIPS = (0, 17, 37, 267, 84, 314, 39, 269, 181, 405)
 TOOTH = f32([236, 226, 208])
 """Teeth in white light that shows fair skin at SKIN_LUMINANCE."""
@@ -32,7 +34,9 @@ def mouth_colours(photo: NDArray[np.uint8], landmarks: Float) -> dict[str, Float
     skin = _median(smooth, landmarks[list(CHEEKS)])
     lips = _median(smooth, landmarks[list(LIPS)])
     white = _eye_white(photo, landmarks)
-    level = max(float(skin @ LUMINANCE) * 1.02, float(white @ LUMINANCE) * 1.08)
+    beside = _sampled(smooth, landmarks[list(BESIDE_MOUTH)]) @ LUMINANCE
+    bright = max(float(skin @ LUMINANCE), float(np.quantile(beside, 0.75)))
+    level = max(bright * 1.02, float(white @ LUMINANCE) * 1.08)
     light = float(np.clip(level / (TOOTH @ LUMINANCE), MIN_LIGHT, MAX_LIGHT))
     seen = 0.6 * white / max(float(white @ LUMINANCE), 1.0)
     tint = seen + 0.4 * skin / max(float(skin @ LUMINANCE), 1.0)
@@ -58,11 +62,16 @@ def _faded(rgb: Float, colour: float) -> Float:
     return f32(grey + colour * (rgb - grey))
 
 
-def _median(picture: NDArray[np.uint8], points: Float) -> Float:
+def _sampled(picture: NDArray[np.uint8], points: Float) -> Float:
+    """Colours (N, 3) at points (N, 2) px."""
     height, width = picture.shape[:2]
     x = np.clip(points[:, 0].astype(int), 0, width - 1)
     y = np.clip(points[:, 1].astype(int), 0, height - 1)
-    return np.asarray(np.median(picture[y, x], axis=0), np.float32)
+    return f32(picture[y, x])
+
+
+def _median(picture: NDArray[np.uint8], points: Float) -> Float:
+    return f32(np.median(_sampled(picture, points), axis=0))
 
 
 def _eye_white(photo: NDArray[np.uint8], landmarks: Float) -> Float:

@@ -190,9 +190,17 @@ class _Rows:
         end = max(int(hits[0]) + 1, last + 1 - self._rim)
         self.weight[hits[0] : end, k] = tooth[hits[0] : end]
 
+    def painted_edge(self) -> Float:
+        """The row at which each column's painted tooth ends; its corners are smoothed, for the
+        photo's teeth stand elsewhere, where it shows any.
+        """
+        painted = (self._arch.texture[..., 3] / 255.0).sum(axis=0)
+        smooth = SMOOTH_M / self._px_m if np.isfinite(self.edge).any() else 0.0
+        return f32(gaussian_filter1d(painted, smooth) if smooth else painted)
+
     def offset(self) -> Float:
         """How many rows lower than painted each column's tooth ends, smoothly."""
-        painted = (self._arch.texture[..., 3] / 255.0).sum(axis=0)
+        painted = self.painted_edge()
         known = np.flatnonzero(np.isfinite(self.edge))
         if not len(known):
             return np.zeros_like(painted)
@@ -205,7 +213,7 @@ class _Rows:
 
     def shift_m(self) -> float:
         """How much higher than painted the teeth stand, m."""
-        painted = (self._arch.texture[..., 3] / 255.0).sum(axis=0)
+        painted = self.painted_edge()
         near = np.abs(self._arch.along_m) < MIDDLE_M
         known = near & np.isfinite(self.edge)
         if known.sum() * 2 > (near & np.isfinite(self._bottom)).sum():
@@ -231,7 +239,7 @@ def _paint_seen(arch: Arch, seen: SeenMouth, rows: _Rows, light: Float) -> Float
     ratio = np.clip(fill_smoothly(f32(ratio), f32(weight > 0.8) + 1e-6), *RATIO)
     picture = painted * ratio
     picture += weight[..., None] * (own - picture)
-    edge = alpha.sum(axis=0) + rows.offset()
+    edge = rows.painted_edge() + rows.offset()
     here = np.arange(len(arch.below_m))[:, None] + 0.5
     alpha = np.clip(edge - here + 0.5, 0.0, 1.0)
     picture = np.clip(picture, 0.0, 255.0)

@@ -29,9 +29,9 @@ GUM_M = 0.009
 LEAN = 0.25
 """How far the teeth lean outwards, over their height: roots stand further back."""
 COLUMNS = 41
-GAP_M, GAP_LIGHT = 0.00026, 0.78
+GAP_M, GAP_LIGHT = 0.00026, 0.86
 """Half width of the line between two teeth, and the light in it."""
-CORNER_M = 0.0011
+CORNER_M = 0.0009
 """Radius of a front tooth's lower corners."""
 CUSP_M = 0.0013
 PAPILLA_M = 0.0022
@@ -166,7 +166,7 @@ def _paint(
     flesh = np.clip((y - neck) / max(2.0 * px, 3e-4 * scale) + 0.5, 0.0, 1.0)[..., None]
     height = np.clip((y - edge) / crown, 0.0, 1.0)
     between = 1.0 - (1.0 - GAP_LIGHT) * np.exp(-((aside / (GAP_M * scale + 0.4 * px)) ** 2))
-    body = between * (1.0 - 0.10 * a**4 - 0.03 * a) * (1.0 - 0.07 * height)
+    body = between * (1.0 - 0.06 * a**4 - 0.03 * a) * (1.0 - 0.07 * height)
     # Enamel lets light through at the edge and shows the warmer dentine towards the gum.
     warm = f32([0.02, -0.015, -0.075]) * (height - 0.35)[..., None]
     glass = (0.10 * np.exp(-((y - edge) / (0.0009 * scale))))[..., None] * f32([1.0, 0.85, 0.6])
