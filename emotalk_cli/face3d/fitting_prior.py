@@ -40,7 +40,10 @@ STATIC_PARTS = (
     "brow", "frown", "squint", "wide", "sneer", "stretch", "shrug", "press", "roll", "dimple",
 )  # fmt: skip
 """Units that look like the shape of a face at rest."""
-STIFFNESS = {"blink": 0.06, "jaw": 0.4, "mouth": 0.4, "lip": 0.4, "tongue": 0.3, "look": 0.3}
+STIFFNESS = {
+    "blink": 0.06, "jaw": 0.4, "mouth": 0.4, "lip": 0.4, "tongue": 0.3, "look": 0.3,
+    "component": 0.4,
+}  # fmt: skip
 OTHER_STIFFNESS = 1.0
 """Weight of the second difference in time, as a share of what the landmarks say of the unit, at
 25 frames a second, by the first of these parts in its name: .06 halves motion of 8.4 Hz (lids),
@@ -48,6 +51,8 @@ OTHER_STIFFNESS = 1.0
 EYES_TOGETHER = 100.0
 SIDES_ALIKE = 1.0
 """Curvature of the cost of different gaze of the two eyes, and of different sides of the face."""
+SIGNED_PRECISION = 9.0
+"""Curvature of a principal component's cost, about N(0, 1), whose units mean three sd at 1."""
 OPPOSITION = 0.7
 """Units that pull against each other: share of their geometric mean curvature."""
 OPPOSED = (
@@ -170,6 +175,9 @@ def expression_prior(
             _couple(coupling, [place[name] for name in row], (1, -1, -1, 1), EYES_TOGETHER)
     for left, right in _sides(names):
         _couple(coupling, [place[left], place[right]], (1, -1), SIDES_ALIKE)
+    for plus, minus in _signed(names):
+        _couple(coupling, [place[plus], place[minus]], (1, -1), SIGNED_PRECISION)
+        sparsity[[place[plus], place[minus]]] = sparse_factor * FREE_SPARSITY
     opposition = np.zeros_like(coupling)
     for i, j in _opposed(place):
         opposition[i, j] = opposition[j, i] = OPPOSITION
@@ -206,6 +214,14 @@ def _sides(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
         twin = name.removesuffix("Left") + "Right"
         sideways = "look" in name.lower() or name in ("jawLeft", "mouthLeft")
         if name.endswith("Left") and twin in names and not sideways:
+            yield name, twin
+
+
+def _signed(names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Pairs of units that are the two signs of one principal component."""
+    for name in names:
+        twin = name.removesuffix("Plus") + "Minus"
+        if name.endswith("Plus") and twin in names:
             yield name, twin
 
 

@@ -72,12 +72,12 @@ def draw_preview(
 def _frames(
     source: Path, track: FaceTrack, model: FaceModel, progress: Progress
 ) -> Iterator[Picture]:
-    from emotalk_cli.face3d.camera import project
     from emotalk_cli.face3d.fitting_points import inter_ocular
+    from emotalk_cli.face3d.landmark_error import shown_landmarks
     from emotalk_cli.render.overlay import MeshOverlay
 
     progress.advance()
-    points = project(model.landmarks(track.shape, track.expression), track.head_pose, track.camera)
+    points = shown_landmarks(track, model, photo=is_photo_name(source))
     low, high = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     centre, side = (low + high) / 2, MARGIN * float((high - low).max())
     overlay = MeshOverlay(track, model)
@@ -114,11 +114,11 @@ def _with_points(shot: Shot, fitted: Float) -> Picture:
     import cv2
 
     picture = shot.picture.copy()
-    for points, colour in ((shot.landmarks, SEEN), (fitted, FITTED)):
+    for points, colour, radius in ((shot.landmarks, SEEN, 17), (fitted, FITTED, 8)):
         if points is not None:
             placed = ((points - shot.origin_px) * shot.scale * 8).round().astype(int)
             for x, y in placed.tolist():
-                cv2.circle(picture, (x, y), 10, colour, -1, cv2.LINE_AA, 3)
+                cv2.circle(picture, (x, y), radius, colour, -1, cv2.LINE_AA, 3)  # 1/8 px
     return picture
 
 

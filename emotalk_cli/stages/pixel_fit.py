@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emotalk_cli import parts
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import FaceTrack
-from emotalk_cli.stages.track_pictures import has_pictures, shots_of
+from emotalk_cli.stages.track_pictures import has_pictures, is_photo_name, shots_of
 
 if TYPE_CHECKING:
     from emotalk_cli.face3d.face_patch import Picture
@@ -82,7 +82,7 @@ def pixel_fit(
             yield Picture(near.picture / 255.0, near.origin_px.astype(np.float64), near.scale)
 
     def mark_error(tried: FaceTrack) -> NDArray[np.float64]:
-        return landmark_error(tried, landmarks, model)
+        return landmark_error(tried, landmarks, model, photo=is_photo_name(source))
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # small matrices: more threads only wait for one another

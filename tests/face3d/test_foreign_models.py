@@ -362,3 +362,6 @@ def test_the_fit_runs_with_every_model(kind: str, request: pytest.FixtureRequest
     assert track.face_model == model.name
     assert track.expression[0, model.unit_index(opening)] == pytest.approx(0.6, abs=0.2)
     assert track.residual_px[0] < 1.0
+    if kind == "bfm":
+        closing = model.unit_index("component00Minus")
+        assert track.expression[0, closing] < 0.02, "a component has one sign at a time"
