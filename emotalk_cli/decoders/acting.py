@@ -41,6 +41,9 @@ BROW_S = 0.16
 IDLE = 0.03
 """Size of the small movements of a resting face."""
 IDLE_UNITS = ("browInnerUp", "browDown", "eyeSquint", "cheekSquint", "noseSneer")
+REAL_LIMIT = 0.35
+"""Brows, cheeks and nose of a real neutral speaker rise at most so far: seen by a tracker, a head
+that nods can seem to raise its brows."""
 TALKING_JAW = 0.5
 """Share of the emotion's open jaw that is left while the mouth has to speak."""
 
@@ -191,6 +194,7 @@ def _upper_only(expression: Float, unit_names: Sequence[str]) -> Float:
     kept = np.array([name.startswith(("brow", "cheek", "nose")) for name in unit_names])
     steady = _smooth(expression, TRACKER_SIGMA)
     above = np.maximum(steady - np.median(steady, axis=0), 0)
+    above = REAL_LIMIT * np.tanh(above / REAL_LIMIT)
     return np.asarray(np.where(kept, above, 0.0))
 
 
