@@ -42,8 +42,8 @@ MEAN_INTER_OCULAR_M = 0.063
 IDENTITY_FRAMES = 96
 PHOTO_CERTAINTY = 0.3
 """One photo cannot tell the landmarker's error from the face's form: its points count less."""
-PHOTO_SPARSE_FACTOR = 0.6
-PHOTO_STATIC_FACTOR = 4.0
+PHOTO_SPARSE_FACTOR = 0.35
+PHOTO_STATIC_FACTOR = 7.0
 PHOTO_CLEAR = 1.0
 """The prior of one photo: weak where motion shows, strong where form looks like motion."""
 POSE_STEPS = 3
