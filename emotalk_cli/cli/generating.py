@@ -14,6 +14,9 @@ from emotalk_cli.cli.options import Cluster, Overwrite, Seed, Shard, Workers, fa
 if TYPE_CHECKING:
     from emotalk_cli.stages.video_options import VideoOptions
 
+DIRECTION, PICTURE, MANY = "Direction", "Picture", "Many videos"
+"""Groups of options in the help."""
+
 
 def generate(
     audio: Annotated[
@@ -25,7 +28,10 @@ def generate(
     ] = None,
     manifest: Annotated[
         Path | None,
-        typer.Option(help="CSV with a video a row: audio, face and any option as columns."),
+        typer.Option(
+            rich_help_panel=MANY,
+            help="CSV with a video a row: audio, face and any option as columns.",
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -38,61 +44,112 @@ def generate(
     ] = None,
     emotion: Annotated[
         str,
-        typer.Option(help='happy, "happy:0.6,surprised:0.3", "0 neutral, 2.5 sad:0.8" or a YAML.'),
+        typer.Option(
+            rich_help_panel=DIRECTION,
+            help='happy, "happy:0.6,surprised:0.3", "0 neutral, 2.5 sad:0.8" or a YAML.',
+        ),
     ] = "neutral",
-    intensity: Annotated[float, typer.Option(help="0 (neutral) to 1 (full).")] = 1.0,
+    intensity: Annotated[
+        float, typer.Option(rich_help_panel=DIRECTION, help="0 (neutral) to 1 (full).")
+    ] = 1.0,
     upper_strength: Annotated[
-        float, typer.Option(help="How far brows, lids and cheeks move: 0 to 2, 1 as decoded.")
+        float,
+        typer.Option(
+            rich_help_panel=DIRECTION,
+            help="How far brows, lids and cheeks move: 0 to 2, 1 as decoded.",
+        ),
     ] = 1.0,
     lower_strength: Annotated[
-        float, typer.Option(help="How far mouth and jaw move: 0 to 2, 1 as decoded.")
+        float,
+        typer.Option(
+            rich_help_panel=DIRECTION, help="How far mouth and jaw move: 0 to 2, 1 as decoded."
+        ),
     ] = 1.0,
-    head_motion: Annotated[float, typer.Option(help="0 (holds still) to 1 (as decoded).")] = 1.0,
+    head_motion: Annotated[
+        float, typer.Option(rich_help_panel=DIRECTION, help="0 (holds still) to 1 (as decoded).")
+    ] = 1.0,
     blink_rate: Annotated[
-        float | None, typer.Option(help=r"Blinks a minute, 0 to 60 \[default: as decoded]")
+        float | None,
+        typer.Option(
+            rich_help_panel=DIRECTION, help=r"Blinks a minute, 0 to 60 \[default: as decoded]"
+        ),
     ] = None,
     gaze: Annotated[
-        str, typer.Option(help="wander, camera, or YAW,PITCH in degrees, such as 8,-3.")
+        str,
+        typer.Option(
+            rich_help_panel=DIRECTION, help="wander, camera, or YAW,PITCH in degrees, such as 8,-3."
+        ),
     ] = "wander",
     pose: Annotated[
-        Path | None, typer.Option(help="Track whose head motion to take (.h5).")
+        Path | None,
+        typer.Option(rich_help_panel=DIRECTION, help="Track whose head motion to take (.h5)."),
     ] = None,
     style: Annotated[
-        Path | None, typer.Option(help="Track whose manner to take: amplitude, tempo.")
+        Path | None,
+        typer.Option(
+            rich_help_panel=DIRECTION, help="Track whose manner to take: amplitude, tempo."
+        ),
     ] = None,
     motion: Annotated[
         Path | None,
-        typer.Option(help="Draw this motion instead: a track (.h5) or a Live Link Face CSV."),
+        typer.Option(
+            rich_help_panel=DIRECTION,
+            help="Draw this motion instead: a track (.h5) or a Live Link Face CSV.",
+        ),
     ] = None,
     seed: Seed = 0,
     size: Annotated[
         int | None,
-        typer.Option(help=r"Longer side in px, at most the photo's \[default: up to 1024]"),
+        typer.Option(
+            rich_help_panel=PICTURE,
+            help=r"Longer side in px, at most the photo's \[default: up to 1024]",
+        ),
     ] = None,
-    crop: Annotated[str, typer.Option(help="full, head or face.")] = "full",
-    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+    crop: Annotated[
+        str, typer.Option(rich_help_panel=PICTURE, help="full, head or face.")
+    ] = "full",
+    fps: Annotated[float, typer.Option(rich_help_panel=PICTURE, help="Frames a second.")] = 25.0,
     motion_out: Annotated[
-        Path | None, typer.Option(help="Also write the motion, a FaceTrack (.h5).")
+        Path | None,
+        typer.Option(rich_help_panel=PICTURE, help="Also write the motion, a FaceTrack (.h5)."),
     ] = None,
     keep_motion: Annotated[
-        bool, typer.Option("--keep-motion", help="With --manifest: NAME.h5 beside each video.")
+        bool,
+        typer.Option(
+            "--keep-motion",
+            rich_help_panel=MANY,
+            help="With --manifest: NAME.h5 beside each video.",
+        ),
     ] = False,
-    sheet: Annotated[Path | None, typer.Option(help="Also write a sheet of frames (.png).")] = None,
-    lip_decoder: Annotated[
-        Path | None, typer.Option(help="Folder of train-lip or train-single.")
+    sheet: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=PICTURE, help="Also write a sheet of frames (.png)."),
     ] = None,
-    emo_decoder: Annotated[Path | None, typer.Option(help="Folder of train-emo.")] = None,
-    renderer: Annotated[str, typer.Option(help="portrait, mesh or pytorch3d.")] = "portrait",
+    lip_decoder: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=DIRECTION, help="Folder of train-lip or train-single."),
+    ] = None,
+    emo_decoder: Annotated[
+        Path | None, typer.Option(rich_help_panel=DIRECTION, help="Folder of train-emo.")
+    ] = None,
+    renderer: Annotated[
+        str, typer.Option(rich_help_panel=PICTURE, help="portrait, mesh or pytorch3d.")
+    ] = "portrait",
     long: Annotated[
         bool, typer.Option("--long", help="Allow recordings of over 15 minutes.")
     ] = False,
     watermark: Annotated[
-        bool, typer.Option("--watermark", help="Draw a small mark that says AI-generated.")
+        bool,
+        typer.Option(
+            "--watermark", rich_help_panel=PICTURE, help="Draw a small mark that says AI-generated."
+        ),
     ] = False,
     c2pa: Annotated[
         tuple[Path, Path] | None,
         typer.Option(
-            metavar="<cert> <key>", help="Sign (Content Credentials): certificate and key, PEM."
+            metavar="<cert> <key>",
+            rich_help_panel=PICTURE,
+            help="Sign (Content Credentials): certificate and key, PEM.",
         ),
     ] = None,
     workers: Workers = 1,
