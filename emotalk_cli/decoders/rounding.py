@@ -12,7 +12,7 @@ Float = NDArray[np.float32]
 
 EASE_S = 0.1
 """Lips round before the sound that needs it, and let go after it."""
-ROUND_UNITS = {"mouthPucker": 0.75, "mouthFunnel": 0.35}
+ROUND_UNITS = {"mouthPucker": 0.7, "mouthFunnel": 0.3}
 """What the units do at least for the roundest sound."""
 SPREADERS = ("mouthStretch", "mouthSmile", "mouthDimple")
 LET_GO = 0.7

@@ -1,8 +1,10 @@
 """Training options: every key known, every value checked."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+import yaml
 
 from emotalk_cli.decoders.config import TrainConfig, read_config
 from emotalk_cli.errors import EmotalkError
@@ -44,3 +46,15 @@ def test_yaml_reaches_nested_values(tmp_path: Path) -> None:
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(EmotalkError, match=told.replace(".", r"\.")):
         read_config(write(tmp_path, text))
+
+
+def test_the_documented_file_has_every_default() -> None:
+    path = Path(__file__).parents[2] / "data_manifests" / "train.yaml"
+    assert read_config(path) == TrainConfig()
+    told = yaml.safe_load(path.read_text())
+    expected = dataclasses.asdict(TrainConfig())
+    assert told.keys() == expected.keys()
+    for name in ("network", "losses", "augment"):
+        assert told[name].keys() == expected[name].keys()
+    lines = [line for line in path.read_text().splitlines() if ": " in line and line[0] != "#"]
+    assert all("#" in line for line in lines)
