@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.face_layer import LOWER, UPPER, FaceLayer
+from emotalk_cli.render.lip_mixing import mix_lip
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import (
     LOWER_INNER_LIP,
@@ -186,7 +187,7 @@ class LipTextures:
         grid = np.stack(np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5), -1)
         local = (grid - upper_px[0]).astype(np.float32)
         s, n = local @ along, local @ up
-        self._column = np.clip(s / self.width_px, 0.0, 1.0)
+        self._column = f32(np.clip(s / self.width_px, 0.0, 1.0))
         inside = np.clip(8.0 * np.minimum(s, self.width_px - s) / self.width_px, 0.0, 1.0)
         gap = _mean_gap(upper_px, lower_px, along, up)
         parted = gap > CLOSED_SHARE * self.width_px
@@ -203,6 +204,7 @@ class LipTextures:
             half = np.minimum(half_line, np.maximum(SKIN_SHARE * height, 1.0))
             self._layers.append(self._open_layer(number, line, half, height, up, n, inside))
         self._last = np.full(COLUMNS, -1.0, np.float32)
+        self._states = np.zeros((4, COLUMNS), np.float32)
 
     def _open_layer(
         self,
@@ -213,10 +215,11 @@ class LipTextures:
         up: Float,
         n: Float,
         inside: Float,
-    ) -> tuple[int, Float, Float, Float, Float]:
-        """(patch, colours of the open lip, weight where it replaces the line, weight beyond, light
-        of the line where lips meet). line, half, height: (h, w) px, the lip's edge, the half
-        width of what is replaced, and the lip's height.
+    ) -> tuple[int, Float, Float]:
+        """(patch, colours of the open lip, weights (h, w, 3) as `mix_lip` takes them).
+
+        line, half, height: (h, w) px, the lip's edge, the half width of what is replaced, and the
+        lip's height.
         """
         sign = 1.0 if number == UPPER else -1.0
         beyond = (line - n) * sign
@@ -237,7 +240,7 @@ class LipTextures:
         past = np.clip((beyond - 0.2 * half) / half, 0.0, 1.0)
         away = beyond / max(SEAM_SHARE * self.width_px, 1.0)
         seam = np.exp(-0.5 * away * away) * inside
-        return number, lip, f32(weight), f32(past), f32(seam)
+        return number, lip, f32(np.stack([weight, past, seam], axis=-1))
 
     def update(self, gaps_px: Float, photo_gaps_px: Float, *, skin_changed: bool) -> None:
         """Show the lips for the given distances (COLUMNS,) px, now and in the photo.
@@ -247,18 +250,15 @@ class LipTextures:
         if float(np.abs(gaps_px - self._last).max()) < 0.05 and not skin_changed:
             return
         self._last = gaps_px.copy()
-        share = np.linspace(0.0, 1.0, COLUMNS)
         fade = max(1.0, 0.03 * self.width_px)
-        opened = np.interp(self._column, share, np.clip((gaps_px - photo_gaps_px) / fade, 0, 1))
-        closing = np.interp(self._column, share, np.clip((photo_gaps_px - gaps_px) / fade, 0, 1))
-        shown = np.interp(self._column, share, np.clip(photo_gaps_px / fade - 0.5, 0, 1))
+        np.clip((gaps_px - photo_gaps_px) / fade, 0.0, 1.0, out=self._states[0])
+        np.clip((photo_gaps_px - gaps_px) / fade, 0.0, 1.0, out=self._states[1])
+        np.clip(photo_gaps_px / fade - 0.5, 0.0, 1.0, out=self._states[2])
+        np.clip(1.0 - gaps_px / fade, 0.0, 1.0, out=self._states[3])
         skin = self._texture.window(self._texture.box)
-        met = closing * np.interp(self._column, share, np.clip(1.0 - gaps_px / fade, 0, 1))
-        for number, lip, weight, past, seam in self._layers:
-            amount = (weight * np.maximum(np.maximum(opened, closing), shown * past))[..., None]
-            mixed = skin + amount * (lip - skin)
-            mixed[..., :3] *= 1.0 - (seam * met)[..., None] * f32(SEAM_DARKENING)
-            self._texture.patch(number)[:] = mixed
+        for number, lip, weights in self._layers:
+            out = self._texture.patch(number)
+            mix_lip(skin, lip, weights, self._column, self._states, f32(SEAM_DARKENING), out)
 
 
 def _mean_gap(upper: Float, lower: Float, along: Float, up: Float) -> float:
