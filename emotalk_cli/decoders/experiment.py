@@ -203,6 +203,8 @@ def _digest(folder: Path) -> str:
 def _check_model(model: FaceGeometry, facts: Facts) -> None:
     if model.sha256 != facts.face_model_sha256:
         raise EmotalkError(
-            f"The tracks were made with another version of the face model '{facts.face_model}'.",
+            f"The tracks have the face model '{facts.face_model}' "
+            f"({facts.face_model_sha256[:12]}); decoders are trained on '{model.name}' "
+            f"({model.sha256[:12]}).",
             "Run `emotalk fit-3dmm` again.",
         )

@@ -110,8 +110,21 @@ def direction_of(options: VideoOptions) -> Direction:
         blink_rate=options.blink_rate,
         gaze=parse_gaze(options.gaze),
         pose=store.read(options.pose, FaceTrack) if options.pose else None,
-        style=read_style(store.read(options.style, FaceTrack)) if options.style else None,
+        style=read_style(_default_track(options.style)) if options.style else None,
     )
+
+
+def _default_track(path: Path) -> FaceTrack:
+    """The track in a file, which must have the units of the default face model."""
+    from emotalk_cli.face3d.default_model import load_default_face_model
+
+    track = store.read(path, FaceTrack)
+    if track.expression_names != load_default_face_model().expression_names:
+        raise EmotalkError(
+            f"{path} has the units of the face model {track.face_model}, not of the default one.",
+            "Run `emotalk fit-3dmm` on its clip without --face-model.",
+        )
+    return track
 
 
 def perform(

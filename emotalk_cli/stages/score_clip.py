@@ -28,6 +28,7 @@ from emotalk_cli.metrics.syncnet import (
 )
 from emotalk_cli.metrics.witnesses import Witnesses, WitnessFiles, call_witnesses
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels
+from emotalk_cli.stages.track_making import load_face_model
 from emotalk_cli.store import atomic_path, kind_of, read, sha256_of
 
 if TYPE_CHECKING:
@@ -75,14 +76,15 @@ def _load(path: Path, other: Path, job: Job) -> Side:
     kind = kind_of(path)
     if kind is FaceTrack:
         track = read(path, FaceTrack)
-        surface = _surface(job.face_model, len(track.shape))
-        if surface.geometry.sha256 != track.face_model_sha256:
+        model = load_face_model(job.face_model)
+        if model.sha256 != track.face_model_sha256:
             raise EmotalkError(
                 f"{path} was made for another face model ({track.face_model}, "
-                f"{track.face_model_sha256[:8]}) than the one here ({surface.geometry.name}, "
-                f"{surface.geometry.sha256[:8]}).",
+                f"{track.face_model_sha256[:8]}) than the one here ({model.name}, "
+                f"{model.sha256[:8]}).",
                 "Make it again with `emotalk fit-3dmm`, or name its model with --face-model.",
             )
+        surface = _surface(job.face_model, len(track.shape))
         return Side(track.labels, len(track.valid), track.fps, track=track, surface=surface)
     if kind is Clip:
         clip = read(path, Clip)
@@ -192,6 +194,5 @@ def syncnet_of(path: Path) -> SyncNet:
 def _surface(face_model: str, shape_size: int) -> FaceSurface:
     """The surface of a face model, made once per process."""
     from emotalk_cli.metrics.surface import FaceSurface
-    from emotalk_cli.stages.track_making import load_face_model
 
     return FaceSurface(load_face_model(face_model), shape_size)

@@ -101,7 +101,7 @@ def test_from_records_to_a_decoder(group: str, make_corpus: Callable[[str], Path
 
 def test_tracks_of_another_face_model_are_refused(make_corpus: Callable[[str], Path]) -> None:
     folder = make_corpus("0" * 64)
-    with pytest.raises(EmotalkError, match="another version of the face model"):
+    with pytest.raises(EmotalkError, match="tracks have the face model"):
         train_lip(folder / "tracks", folder / "audio", folder / "lip", config=folder / "c.yaml")
 
 
