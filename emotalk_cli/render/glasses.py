@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +12,9 @@ from emotalk_cli.render.projection import f32
 
 Float = NDArray[np.float32]
 
-MIN_BRIDGE, MIN_RIMS = 0.15, 0.15
-"""Edge strengths (grey step over mean grey) from which on bars count as a frame's."""
+MIN_BAR, MIN_BARS = 0.075, 0.12
+"""Edge strengths (grey step over mean grey) from which on bars count as a frame's: of each, and
+the geometric mean of all three."""
 OUTER_CORNERS, INNER_CORNERS = (33, 263), (133, 362)
 LOWER_LIDS = (145, 374)
 BELOW_EYES_M, ABOVE_EYES_M, EDGE_M = 0.024, 0.015, 0.016
@@ -21,7 +24,7 @@ BELOW_EYES_M, ABOVE_EYES_M, EDGE_M = 0.024, 0.015, 0.016
 def wears_glasses(photo: NDArray[np.uint8], landmarks: Float) -> bool:
     """Whether a frame's bars cross the bridge of the nose and both cheeks under the eyes.
 
-    photo: (H, W, 3) uint8 RGB; landmarks: (478, 2) px. Thin or rimless frames are not found.
+    photo: (H, W, 3) uint8 RGB; landmarks: (478, 2) px. Rimless frames are not found.
     """
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
     left, right = landmarks[list(OUTER_CORNERS)]
@@ -30,11 +33,11 @@ def wears_glasses(photo: NDArray[np.uint8], landmarks: Float) -> bool:
     up = f32([along[1], -along[0]])
     grey = cv2.GaussianBlur(grey, (0, 0), max(0.5, width / 200))
     bridge = landmarks[list(INNER_CORNERS)].mean(axis=0)
-    found = _bar(grey, bridge, along * 0.09 * width, up * 0.22 * width) > MIN_BRIDGE
+    bars = [_bar(grey, bridge, along * 0.09 * width, up * 0.22 * width)]
     for lid in LOWER_LIDS:
         cheek = landmarks[lid] - 0.16 * width * up
-        found &= _bar(grey, cheek, along * 0.10 * width, up * 0.12 * width) > MIN_RIMS
-    return bool(found)
+        bars.append(_bar(grey, cheek, along * 0.10 * width, up * 0.12 * width))
+    return min(bars) > MIN_BAR and math.prod(bars) > MIN_BARS**3
 
 
 def _bar(grey: Float, middle: Float, half_along: Float, half_up: Float) -> float:
