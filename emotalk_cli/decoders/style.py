@@ -30,7 +30,7 @@ LEAST_FRAMES = 50
 BASE_S = 2.0
 BASE_QUANTILE = 30
 """What moves is what is above a running quantile; what lasts longer is an emotion or a posture."""
-FACTOR_RANGE = (0.4, 2.5)
+FACTOR_RANGE = (0.25, 3.0)
 """A style changes no amplitude by more: beyond, one of the two clips was hardly moving."""
 STILL_RMS = 0.004
 """A region that moves less than this (in units of activity) says nothing about a person."""

@@ -28,8 +28,10 @@ TILT_BANDS = (0.33, 0.83)
 """Where 1 and 5 kHz lie among mel bands from 60 to 7600 Hz, as a share of them."""
 MIDDLE = (0.4, 0.8)
 """Strength at an ordinary moment of a flat and of a lively voice."""
-SWING = 0.25
+SWING = 0.35
 """Change of the strength per standard deviation of loudness and height."""
+LOUDNESS = 0.6
+"""Share of loudness in them; the rest is height."""
 LEAST_SPREAD_DB = 3.0
 LEAST_SPREAD_SEMITONES = 1.0
 PAUSE_SHARE = 0.6
@@ -57,7 +59,7 @@ def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
     middle = MIDDLE[0] + (MIDDLE[1] - MIDDLE[0]) * liveliness
     sigma = SMOOTH_S * features.rate_hz
     # Only moments of speech count, so that a pause does not pull its neighbours down.
-    arousal = _smooth(0.5 * (loudness + height) * speaking, sigma)
+    arousal = _smooth((LOUDNESS * loudness + (1 - LOUDNESS) * height) * speaking, sigma)
     arousal /= np.maximum(_smooth(speaking.astype(np.float64), sigma), 1e-3)
     strength = np.clip(middle + SWING * arousal, 0.0, 1.0)
     strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * _smooth(speaking.astype(np.float64), sigma)
