@@ -36,7 +36,7 @@ def plain(monkeypatch: pytest.MonkeyPatch, model: FaceModel) -> Iterator[FaceMod
     known = landmark_offsets(model)
     faultless = dataclasses.replace(known, modes_m=known.modes_m[:0])
     monkeypatch.setattr("emotalk_cli.face3d.fitting_basis.landmark_offsets", lambda _: faultless)
-    monkeypatch.setattr("emotalk_cli.face3d.fitting_prior.SPARSITY", 0.5)
+    monkeypatch.setattr("emotalk_cli.face3d.fitting_prior.SPARSITY", 0.2)
     basis_of.cache_clear()
     yield model
     basis_of.cache_clear()
@@ -54,11 +54,17 @@ class Truth:
 
 
 def film(
-    model: FaceModel, expression: Float, head_pose: Float, *, seed: int = 0, noise_px: float = 0.5
+    model: FaceModel,
+    expression: Float,
+    head_pose: Float,
+    *,
+    seed: int = 0,
+    noise_px: float = 0.5,
+    as_shown: bool = True,
 ) -> Truth:
-    """Landmarks as the landmarker would give them of a random person in these frames."""
+    """Landmarks as the fit expects them of a random person in these frames."""
     rng = np.random.default_rng(seed)
-    basis = basis_of(model)
+    basis = basis_of(model, as_shown=as_shown)
     shape = (0.7 * rng.normal(size=len(basis.identity))).astype(np.float32)
     camera = np.array([1.2 * WIDTH, WIDTH / 2, HEIGHT / 2, WIDTH, HEIGHT], np.float32)
     points = basis.shaped(shape) + np.tensordot(expression, basis.deltas, 1)
@@ -107,9 +113,7 @@ def pose_error_deg(found: Float, true: Float) -> float:
     return float(np.degrees(np.linalg.norm(rotation_vector(between), axis=-1)).mean())
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_known_faces_are_found(plain: FaceModel, seed: int) -> None:
-    model = plain
+def test_known_faces_are_found(plain: FaceModel) -> None:
     units = {
         "jawOpen": 0.6, "mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "browInnerUp": 0.7,
         "eyeBlinkLeft": 0.9, "eyeBlinkRight": 0.9, "mouthPucker": 0.5,
@@ -117,20 +121,41 @@ def test_known_faces_are_found(plain: FaceModel, seed: int) -> None:
     pose = still_pose(160)
     pose[:, 0] = np.radians(15) * np.sin(np.arange(160) / 23)
     pose[:, 1] = np.radians(25) * np.sin(np.arange(160) / 31)
-    truth = film(model, acted(model, 160, units), pose, seed=seed)
+    active, inactive, skin = [], [], []
+    for seed in range(3):
+        truth = film(plain, acted(plain, 160, units), pose, seed=seed)
+        track = fit(plain, truth)
+        track.check()
+        active.append(np.abs(track.expression - truth.expression)[truth.expression > 0.1].mean())
+        inactive.append(track.expression[:, truth.expression.max(axis=0) == 0].mean())
+        skin.append(skin_error(plain, track, truth))
+        assert pose_error_deg(track.head_pose, truth.head_pose) <= 1.5
+        assert np.median(track.residual_px) <= 0.015 * np.median(inter_ocular(truth.landmarks))
+    assert np.mean(active) <= 0.07
+    assert np.mean(inactive) <= 0.04
+    assert np.mean(skin) <= 0.03 * EYES_M
+
+
+def skin_error(model: FaceModel, track: FaceTrack, truth: Truth) -> float:
+    """Mean distance of the face's vertices from the truth, m."""
+    found, true = (model.vertices(t.shape, t.expression[::8]) for t in (track, truth))
+    face = np.unique(model.triangles[model.landmark_triangles])
+    return float(np.linalg.norm(found - true, axis=-1)[:, face].mean())
+
+
+def test_usual_errors_of_the_landmarker_are_not_taken_for_motion(model: FaceModel) -> None:
+    pose = still_pose(120)
+    truth = film(model, acted(model, 120, {"jawOpen": 0.5}), pose, seed=4)
+    rng = np.random.default_rng(0)
+    modes = basis_of(model).modes
+    phases = rng.uniform(0, 2 * np.pi, len(modes))
+    waves = np.sqrt(2) * np.sin(np.arange(120)[:, None] / rng.uniform(4, 12, len(modes)) + phases)
+    error = np.tensordot(waves, modes, 1)[..., :2] * (1.0, -1.0) * truth.camera[0] / 0.6
+    truth.landmarks[..., :2] += error.astype(np.float32)
     track = fit(model, truth)
-    track.check()
-    active = truth.expression > 0.1
-    assert np.abs(track.expression - truth.expression)[active].mean() <= 0.07
     assert track.expression[:, truth.expression.max(axis=0) == 0].mean() <= 0.04
-    assert pose_error_deg(track.head_pose, truth.head_pose) <= 1.5
-    skin = np.linalg.norm(
-        model.vertices(track.shape, track.expression[::8])
-        - model.vertices(truth.shape, truth.expression[::8]),
-        axis=-1,
-    )
-    assert skin[:, np.unique(model.triangles[model.landmark_triangles])].mean() <= 0.03 * EYES_M
-    assert np.median(track.residual_px) <= 0.015 * np.median(inter_ocular(truth.landmarks))
+    jaw = model.unit_index("jawOpen")
+    assert np.abs(track.expression - truth.expression)[:, jaw].mean() <= 0.05
 
 
 def test_turning_a_still_face_moves_no_unit(model: FaceModel) -> None:
@@ -162,6 +187,8 @@ def test_a_blink_of_five_frames_is_a_blink(model: FaceModel) -> None:
     blink = track.expression[:, model.unit_index("eyeBlinkLeft")]
     assert blink[30] >= 0.8
     assert blink[:25].max() <= 0.1
+    gaze = track.expression[28:33, model.unit_index("eyeLookDownLeft")]
+    assert gaze.max() <= 0.25, "lids that fall are no look down"
 
 
 def test_gaze_moves_both_eyes(model: FaceModel) -> None:
@@ -174,7 +201,7 @@ def test_gaze_moves_both_eyes(model: FaceModel) -> None:
 
 
 def test_a_calm_photo_is_calm_and_a_smile_is_a_smile(model: FaceModel) -> None:
-    calm = film(model, acted(model, 1, {}), still_pose(1), seed=3, noise_px=1.0)
+    calm = film(model, acted(model, 1, {}), still_pose(1), seed=3, noise_px=1.0, as_shown=False)
     track = fit_photo(calm.landmarks[0], WIDTH, HEIGHT, model, made_by=MADE_BY)
     track.check()
     gaze = np.array(["Look" in name for name in model.expression_names])
@@ -182,7 +209,7 @@ def test_a_calm_photo_is_calm_and_a_smile_is_a_smile(model: FaceModel) -> None:
     smile = acted(model, 1, {})
     for unit in ("mouthSmileLeft", "mouthSmileRight"):
         smile[0, model.unit_index(unit)] = 0.9
-    smiling = film(model, smile, still_pose(1), seed=3, noise_px=1.0)
+    smiling = film(model, smile, still_pose(1), seed=3, noise_px=1.0, as_shown=False)
     track = fit_photo(smiling.landmarks[0], WIDTH, HEIGHT, model, made_by=MADE_BY)
     assert track.expression[0, model.unit_index("mouthSmileLeft")] >= 0.5
 
