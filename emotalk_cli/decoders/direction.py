@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL, EmotionCurve, emotion_curve
+from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL, EmotionCurve, ease, emotion_curve
 from emotalk_cli.decoders.eye_direction import (
     aside_deg,
     blink_at_rate,
@@ -114,7 +114,7 @@ def weights_of(
     weights = curve.weights(times, voice)
     if direction.onset_s > 0:
         phase = np.clip(times / direction.onset_s, 0, 1)
-        grown = (phase**3 * (phase * (6 * phase - 15) + 10))[:, None].astype(np.float32)
+        grown = ease(phase)[:, None].astype(np.float32)
         weights = grown * weights + (1 - grown) * np.eye(len(EMOTIONS), dtype=np.float32)[NEUTRAL]
     return np.asarray(weights, np.float32)
 

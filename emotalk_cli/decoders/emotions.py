@@ -34,8 +34,16 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.text_files import read_yaml
 
 __all__ = [
-    "EMOTIONS", "LEVELS", "NEUTRAL", "SYNONYMS", "EmotionCurve", "emotion_curve", "emotion_index",
-    "level_intensity", "parse_emotion",
+    "EMOTIONS",
+    "LEVELS",
+    "NEUTRAL",
+    "SYNONYMS",
+    "EmotionCurve",
+    "ease",
+    "emotion_curve",
+    "emotion_index",
+    "level_intensity",
+    "parse_emotion",
 ]  # fmt: skip
 
 Float = NDArray[np.float32]
@@ -96,7 +104,7 @@ class EmotionCurve:
         for n in range(1, len(keys)):
             half = 0.5 * self._change_s(n)
             phase = np.clip((times - self.times_s[n] + half) / max(2 * half, 1e-6), 0, 1)
-            result += (_ease(phase))[:, None] * (keys[n] - keys[n - 1])
+            result += ease(phase)[:, None] * (keys[n] - keys[n - 1])
         return result
 
     def _change_s(self, n: int) -> float:
@@ -141,7 +149,7 @@ def emotion_curve(emotion: str, intensity: float) -> EmotionCurve:
     return parse_emotion(emotion or "neutral", intensity)
 
 
-def _ease(phase: NDArray[np.float64]) -> NDArray[np.float64]:
+def ease(phase: NDArray[np.float64]) -> NDArray[np.float64]:
     """0..1 -> 0..1 with zero speed and acceleration at both ends (Perlin's smootherstep)."""
     return phase**3 * (phase * (6 * phase - 15) + 10)
 
