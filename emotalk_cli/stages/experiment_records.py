@@ -154,7 +154,6 @@ def _counted(root: Path, acted: bool, by: str) -> Sets:
 
 def _divided(home: Path, plan: DataPlan, progress: Progress) -> tuple[list[_Clip], str, bool]:
     """All clips of the corpus with their sets and roles, by what it was divided, if acted."""
-    from emotalk_cli.decoders.data import is_held_out
     from emotalk_cli.decoders.emotions import EMOTIONS, LEVELS
 
     clips, speakers, emotions = _read(home, progress, plan.augment, plan.limit)
@@ -164,13 +163,15 @@ def _divided(home: Path, plan: DataPlan, progress: Progress) -> tuple[list[_Clip
     order = sorted(clips, key=lambda c: hashlib.sha256(_name(c).encode()).hexdigest())
     cycle = ("neutral", *EMOTIONS)
     told = [name for name in EMOTIONS if name != "neutral"]
+    keys = {_key(clip, by) for clip in clips}
+    tested = set() if own else _some(keys, plan.test_share, "")
+    validated = _some(keys - tested, plan.validation_share, "validation ")
     placed, tests = [], 0
     for number, clip in enumerate(order):
-        labels = clip.track.labels
-        key = labels.speaker if by == "speakers" else _name(clip)
-        test = labels.split == "test" if own else is_held_out(key, plan.test_share)
-        valid = is_held_out("validation " + key, plan.validation_share)
-        split = "test" if test else "val" if valid or labels.split == "val" else TRAIN
+        labels, key = clip.track.labels, _key(clip, by)
+        test = labels.split == "test" or key in tested
+        valid = labels.split == "val" or key in validated
+        split = "test" if test else "val" if valid else TRAIN
         track = dataclasses.replace(clip.track, labels=dataclasses.replace(labels, split=split))
         role = (labels.emotion or "neutral", 0)
         name = TRAIN
@@ -182,15 +183,31 @@ def _divided(home: Path, plan: DataPlan, progress: Progress) -> tuple[list[_Clip
             turn = tests if test else number
             role = (names[turn % len(names)], turn // len(names) % LEVELS + 1)
         placed.append(dataclasses.replace(clip, track=track, set=name, role=role))
-    if not tests:
+    if tests in (0, len(placed)):
         raise EmotalkError(
-            f"None of {len(placed)} clips is held out for the test.", "Raise data.test_share."
+            f"{tests} of {len(placed)} clips are held out for the test.",
+            "An experiment needs several clips, or change data.test_share.",
         )
     return placed, "the corpus's own split" if own else by, acted
 
 
 def _name(clip: _Clip) -> str:
     return clip.track.labels.clip_id
+
+
+def _key(clip: _Clip, by: str) -> str:
+    """What of a clip decides on which side it falls."""
+    return clip.track.labels.speaker if by == "speakers" else _name(clip)
+
+
+def _some(keys: set[str], share: float, salt: str) -> set[str]:
+    """A fixed share of the keys, the same on any machine; of several at least one."""
+    from emotalk_cli.decoders.data import is_held_out
+
+    chosen = {key for key in keys if is_held_out(salt + key, share)}
+    if not chosen and len(keys) > 1 and share > 0:
+        chosen = {min(keys, key=lambda key: hashlib.sha256((salt + key).encode()).hexdigest())}
+    return chosen
 
 
 def _read(
@@ -277,6 +294,7 @@ def _performed(clip: _Clip, role: tuple[str, int] | None, rest: Float, mouth: Mo
         head_pose=add_pose(place, motion.head_pose_delta),
         camera=np.array(CAMERA, np.float32),
         rest_pose=place,
+        rest_expression=None,
         emotion_weights=curve.weights(np.arange(frames) / track.fps),
         labels=labels,
     )
