@@ -18,12 +18,13 @@ Float = NDArray[np.float32]
 CELLS = 64
 """Grid cells along the longer side of the picture."""
 MIN_CELL_PX = 6
-DEPTH_REACH_M = 0.04
+DEPTH_REACH_M = 0.08
 """How fast the depth of the face goes over into the plane through the ears."""
 UNITS_REACH_M = 0.016
 """How far expressions pull on what surrounds the face."""
-NECK_TOP_M, NECK_LENGTH_M = 0.008, 0.10
-"""Below the chin the neck follows the head fully, and less and less down to the shoulders."""
+NECK_TOP_M, NECK_LENGTH_M = -0.01, 0.05
+"""From so far below the chin (negative: above) the neck follows the head less and less, down to
+the collar, which stands still: measured on real video, as is the reach of the depth."""
 SIDE_M, SIDE_FADE_M = 0.15, 0.12
 """Beside the head's middle plane, what is further away (long hair, hands) follows less."""
 ROUND_FADE_M = (0.115, 0.09)
