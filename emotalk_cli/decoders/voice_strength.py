@@ -59,10 +59,11 @@ def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
     middle = MIDDLE[0] + (MIDDLE[1] - MIDDLE[0]) * liveliness
     sigma = SMOOTH_S * features.rate_hz
     # Only moments of speech count, so that a pause does not pull its neighbours down.
-    arousal = _smooth((LOUDNESS * loudness + (1 - LOUDNESS) * height) * speaking, sigma)
-    arousal /= np.maximum(_smooth(speaking.astype(np.float64), sigma), 1e-3)
-    strength = np.clip(middle + SWING * arousal, 0.0, 1.0)
-    strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * _smooth(speaking.astype(np.float64), sigma)
+    heard = np.where(speaking, LOUDNESS * loudness + (1 - LOUDNESS) * height, 0.0)
+    arousal = _smooth(heard, sigma)
+    spoken = _smooth(speaking.astype(np.float64), sigma)
+    strength = np.clip(middle + SWING * arousal / np.maximum(spoken, 1e-3), 0.0, 1.0)
+    strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * spoken
     return np.asarray(np.interp(times_s, rows, strength))
 
 
