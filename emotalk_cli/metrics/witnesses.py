@@ -93,8 +93,8 @@ class EmotionInPictures(Described):
 class EmotionInCoefficients(EmotionInPictures):
     """Share of clips whose labelled emotion a logistic regression on quantiles over time of the
     units finds most likely. The packaged one learned emotions that the prior acted over clips of
-    GRID s1: it knows textbook expressions (all 180 held-out clips right) and hardly real ones (1
-    of 6 of CREMA-D, 4 taken for neutral).
+    GRID s1: it knows textbook expressions (all of 180 held-out clips read right) and hardly real
+    ones (2 of 6 of CREMA-D).
     """
 
     name = "emotion in coefficients"

@@ -30,6 +30,7 @@ from emotalk_cli.metrics.answer_page import Findings, write_findings
 from emotalk_cli.metrics.base import LOWER
 from emotalk_cli.metrics.emotion_reading import confusion, load_reader
 from emotalk_cli.metrics.frechet import Moments, frechet_distance
+from emotalk_cli.metrics.statistics import MIN_CLUSTERS
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack, ScoreRow, Scores
@@ -298,6 +299,12 @@ def _limits(sets: Sets) -> list[str]:
         limits.append(
             "The voices of these clips are neutral whatever the face does, so that nothing was "
             "learned of how an emotion sounds."
+        )
+    tested = max(sets.speakers.get(name, 0) for name in ("neutral", "emotional"))
+    if trained > 1 and tested < MIN_CLUSTERS:
+        limits.append(
+            f"Of {tested} test speaker(s) clips are drawn, not speakers: the intervals speak of "
+            "more clips of the same people."
         )
     limits.append(
         "Resampling few seeds understates how much trainings differ; the column 'seeds' counts "
