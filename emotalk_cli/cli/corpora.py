@@ -173,6 +173,12 @@ def act(
     levels: Annotated[str, typer.Option(help="Only these of the levels 1, 2 and 3.")] = "1,2,3",
     takes: Annotated[int, typer.Option(min=1, help="Performances of each.")] = 6,
     limit: Annotated[int | None, typer.Option(help="At most so many performances.")] = None,
+    held_out: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Leave out what a training with this validation_share holds out."
+        ),
+    ] = 0.0,
     seed: Seed = 0,
     overwrite: Overwrite = False,
 ) -> None:
@@ -188,6 +194,7 @@ def act(
             emotions=listed(emotions) or EMOTIONS,
             levels=levels_of(levels),
             takes=takes,
+            held_out=held_out,
             limit=limit,
             seed=seed,
             overwrite=overwrite,
