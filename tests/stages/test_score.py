@@ -226,7 +226,7 @@ def film(path: Path, blur: int) -> Path:
 def test_videos_are_compared_as_pictures(tmp_path: Path) -> None:
     clear, dim = film(tmp_path / "clear" / "a.mp4", 0), film(tmp_path / "dim" / "a.mp4", 2)
     told = Notes()
-    score(clear, clear, tmp_path / "same")
+    score(clear, clear, tmp_path / "same", metrics=["PSNR", "SSIM", "F-LMD"])
     score(dim, clear, tmp_path / "out", progress=told)
     same, worse = (
         {line["metric"]: float(line["value"]) for line in rows_of(tmp_path / name)}
@@ -305,3 +305,25 @@ def test_a_video_is_followed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("emotalk_cli.face3d.face_tracking.track_faces", fail)
     again = score(dim, clear, tmp_path / "out", metrics=["PSNR"], overwrite=True)
     assert first.clips == again.clips == 1 and not again.failures
+
+
+def test_emotions_are_read_and_counted(folders: Path, tmp_path: Path) -> None:
+    from emotalk_cli.metrics.emotion_reading import save_reader, train_reader
+
+    tracks = [track(clip) for clip in range(4)]
+    smile = tracks[0].expression_names.index("mouthSmileLeft")
+    for one in tracks:
+        one.expression[:, smile] = 0.6 * (one.labels.emotion == "happy")
+    reader = save_reader(train_reader(tracks), tmp_path / "reader.json")
+    for clip, one in enumerate(tracks):
+        store.write(one, tmp_path / "real" / f"c{clip}.h5")
+        store.write(tracks[0], tmp_path / "made" / f"c{clip}.h5")  # all are happy
+    out = tmp_path / "out"
+    score(tmp_path / "made", tmp_path / "real", out, emotion_reader=reader)
+    content = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    tables = {one["system"]: one["counts"] for one in content["confusions"]}
+    assert tables == {"reference": [[2, 0], [0, 2]], "made": [[2, 0], [2, 0]]}
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "made, emotion in coefficients: 2 of 4 right" in page
+    with pytest.raises(EmotalkError, match="There is no file"):
+        score(tmp_path / "made", tmp_path / "real", out, emotion_reader=tmp_path / "no.json")
