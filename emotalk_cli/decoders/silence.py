@@ -14,8 +14,8 @@ SILENT_BELOW_LOUD_DB = 25.0
 NO_SPEECH, SURE_SPEECH = 0.2, 0.5
 """Probability of speech up to which the mouth rests, and from which on it moves in full."""
 WORD_S = 0.5
-BEFORE_S = 0.24
-AFTER_S = 0.2
+BEFORE_S = 0.32
+AFTER_S = 0.28
 """Lips part so long before the first sound, and close so long after the last."""
 EASE_S = 0.1
 IDLE = 0.3
