@@ -32,6 +32,11 @@ SKIN_PARTS = ("skin", "lips", "scalp")
 FACING = (0.15, 0.4)
 """Cosines to the photo's camera between which its colours fade in."""
 LIGHT_FLOOR, LIGHT_SHARE = 0.75, 0.5
+PAIRED, SINGLE = "Left", ("mouthLeft", "jawLeft")
+ANY_SHARE, GAZE_SHARE = 0.5, 0.5
+BOTH_SIDES = 0.75
+LOOKS = (("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight"))
+PITCHES = (("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,13 +179,6 @@ def read_skins(paths: Sequence[Path], model: FaceModel) -> tuple[list[Skin], lis
         except EmotalkError as error:
             notes.append(error.problem)
     return skins, notes
-
-
-PAIRED, SINGLE = "Left", ("mouthLeft", "jawLeft")
-ANY_SHARE, GAZE_SHARE = 0.5, 0.5
-BOTH_SIDES = 0.75
-LOOKS = (("eyeLookOutLeft", "eyeLookInRight"), ("eyeLookInLeft", "eyeLookOutRight"))
-PITCHES = (("eyeLookUpLeft", "eyeLookUpRight"), ("eyeLookDownLeft", "eyeLookDownRight"))
 
 
 def random_face(rng: np.random.Generator, names: Sequence[str]) -> Float:

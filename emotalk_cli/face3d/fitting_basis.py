@@ -61,8 +61,8 @@ def basis_of(model: FaceModel, *, as_shown: bool = True) -> FitBasis:
         offsets = offsets.still()
     identity = model.at_landmarks(model.identity_basis) + offsets.identity_m
     return FitBasis(
-        neutral=_lips_closed(np.asarray(neutral + offsets.offset_m, np.float32)),
-        identity=_lips_closed(identity),
+        neutral=lips_closed(np.asarray(neutral + offsets.offset_m, np.float32)),
+        identity=lips_closed(identity),
         deltas=np.asarray(deltas + offsets.unit_m, np.float32),
         modes=offsets.modes_m,
         normals=_smoothed(normals, neutral),
@@ -72,7 +72,7 @@ def basis_of(model: FaceModel, *, as_shown: bool = True) -> FitBasis:
     )
 
 
-def _lips_closed(points: Float) -> Float:
+def lips_closed(points: Float) -> Float:
     """Points or motions (..., 478, 3) with each pair of inner lip points at its middle.
 
     On closed lips the landmarker puts the two inner lips on one line, to 0.2 mm in photos; the
