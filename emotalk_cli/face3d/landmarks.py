@@ -47,6 +47,7 @@ TILE_LEVELS = (2, 3, 5)
 # Landmark numbers of the face mesh that mirror each other, and of the midline.
 MIRRORED = ((33, 263), (133, 362), (61, 291), (172, 397), (70, 300), (107, 336), (205, 425))
 MIDLINE = (10, 152, 13, 14, 168, 4)
+MOUTH_AND_EYES = (0, 17, 61, 291, 33, 133, 362, 263)
 NOSE_TIP, CHIN, FOREHEAD, RIGHT_SIDE, LEFT_SIDE = 4, 152, 10, 234, 454
 
 
@@ -119,7 +120,18 @@ def require_face(image: NDArray[np.uint8], path: Path) -> DetectedFace:
             f"The face in {path} is partly hidden: its features cannot be found with certainty.",
             _FREE,
         )
+    _require_inside(face, image, path)
     return face
+
+
+def _require_inside(face: DetectedFace, image: NDArray[np.uint8], path: Path) -> None:
+    """Refuse where the picture's edge cuts off an eye or a part of the mouth."""
+    xy = face.landmarks[list(MOUTH_AND_EYES), :2]
+    if (xy < 0).any() or (xy > [image.shape[1], image.shape[0]]).any():
+        raise EmotalkError(
+            f"The face in {path} is cut off by the picture's edge.",
+            "Use a photo that shows both eyes and the whole mouth.",
+        )
 
 
 def head_angles(landmarks: NDArray[np.float32]) -> tuple[float, float, float]:

@@ -43,6 +43,13 @@ def test_one_clear_face(astronaut: np.ndarray) -> None:
     assert face.note == ""
 
 
+def test_a_mouth_cut_off_by_the_edge_is_refused(astronaut: np.ndarray) -> None:
+    lips = require_face(astronaut, HERE).landmarks[[13, 17, 152], 1]
+    require_face(np.ascontiguousarray(astronaut[: int(lips[1:].mean())]), HERE)  # the chin may be
+    with pytest.raises(EmotalkError, match="cut off"):
+        require_face(np.ascontiguousarray(astronaut[: int(lips[0])]), HERE)
+
+
 @pytest.mark.parametrize("factor", [0.8, 4.0, 8.0])
 def test_landmarks_do_not_depend_on_the_size(astronaut: np.ndarray, factor: float) -> None:
     here = require_face(astronaut, HERE).landmarks
