@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -46,6 +46,7 @@ class Findings:
     facts: Mapping[str, str]
     limits: Sequence[str]
     made_with: str
+    meanings: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_findings(findings: Findings, page: Path, text: Path, data: Path) -> None:
@@ -75,6 +76,8 @@ def markdown(findings: Findings) -> str:
     for name in findings.confusions:
         lines += [f"{name}:", "", *_markdown_table(*_confusion(findings, name)), ""]
     lines += ["", "## Also measured", "", *_markdown_table(*_others(findings))]
+    lines += ["", "## What the names mean", ""]
+    lines += [f"- {name}: {meaning}" for name, meaning in findings.meanings.items()]
     lines += ["", "## What it does not show", ""]
     lines += [f"- {limit}" for limit in findings.limits]
     return "\n".join([*lines, "", f"Made with `{findings.made_with}`.", ""])
@@ -82,13 +85,10 @@ def markdown(findings: Findings) -> str:
 
 def html(findings: Findings) -> str:
     """The findings as one page that needs no network and no script."""
-    facts = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in findings.facts.items()
-    )
     parts = [
         f"<h1>{escape(findings.title)}</h1><p>{escape(findings.question)}</p>",
         f"<p><b>{escape(findings.verdict)}</b></p>",
-        f'<h2>What was measured</h2><dl class="terms">{facts}</dl><p class="soft">{METHOD}</p>',
+        f'<h2>What was measured</h2>{_terms(findings.facts)}<p class="soft">{METHOD}</p>',
         f"<h2>Outcomes</h2>{_html_table(*_levels(findings))}",
     ]
     for pair in _pairs(findings):
@@ -100,6 +100,7 @@ def html(findings: Findings) -> str:
         parts.append(f"<h3>{escape(name)}</h3>{_html_table(*_confusion(findings, name))}")
     limits = "".join(f"<li>{escape(limit)}</li>" for limit in findings.limits)
     parts.append(f"<h2>Also measured</h2>{_html_table(*_others(findings))}")
+    parts.append(f"<h2>What the names mean</h2>{_terms(findings.meanings)}")
     parts.append(f"<h2>What it does not show</h2><ul>{limits}</ul>")
     parts.append(f'<p class="soft">{escape(findings.made_with)}</p>')
     return (
@@ -181,6 +182,11 @@ def _html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         f'<div class="scroll"><table class="tight"><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _terms(of: Mapping[str, str]) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>" for name, said in of.items())
+    return f'<dl class="terms">{rows}</dl>'
 
 
 def _split(cell: str) -> str:

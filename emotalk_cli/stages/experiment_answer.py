@@ -29,17 +29,29 @@ from emotalk_cli.metrics.answer import (
 from emotalk_cli.metrics.answer_page import Findings, write_findings
 from emotalk_cli.metrics.base import LOWER
 from emotalk_cli.metrics.emotion_reading import confusion, load_reader
+from emotalk_cli.metrics.evaluate import definition_of
 from emotalk_cli.metrics.frechet import Moments, frechet_distance
 from emotalk_cli.metrics.statistics import MIN_CLUSTERS
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack, ScoreRow, Scores
-from emotalk_cli.stages.experiment_cells import MEASURES, reference_rows
+from emotalk_cli.stages.experiment_cells import KEPT, MEASURES, READ, reference_rows
 from emotalk_cli.stages.experiment_plan import SETS, Outcome, Plan
 from emotalk_cli.stages.experiment_records import TRACKS, TRAIN, Sets
 
 FRECHET = {"Frechet face": False, "Frechet mouth": True}
 """Outcome -> whether it looks at the mouth's units, or at all others."""
+OWN_METRICS = {
+    "Frechet face": "Fréchet distance between the frames of all clips, made and real, in the units "
+    "beside the lips' and their change over 0.2 s: the same faces and as lively, whatever the "
+    "moment. Reference: training clips against test clips.",
+    "Frechet mouth": "The same of the lips' units.",
+    KEPT: "Correlation of the lip opening of a clip made with its emotion and made neutral, same "
+    "speech and seed: below 1 the emotion leaks into the lips. Neither high nor low is right; the "
+    "reference's own value is, where the corpus has both.",
+    READ: "Share of clips whose emotion a logistic regression on the units' quantiles over time, "
+    "trained on the training clips, finds most likely. Reference: its ceiling.",
+}
 SPEED_S = 0.2
 """Frames are seen with their change over so long, so that a face that never moves is not alike."""
 SPREAD_RESAMPLES = 0.3
@@ -96,6 +108,7 @@ def answer(
         emotions=load_reader(reader).emotions,
         facts=_facts(plan, seeds, sets, out),
         limits=_limits(sets),
+        meanings=_meanings(plan),
         made_with=f"emotalk experiment {__version__}, {plan.source.name}",
     )
     write_findings(findings, *(out / name for name in FILES))
@@ -278,6 +291,14 @@ def _facts(plan: Plan, seeds: Sequence[int], sets: Sets, out: Path) -> dict[str,
         "seeds": ", ".join(str(seed) for seed in seeds),
         "parameters": ", ".join(f"{name} {size:,}" for name, size in sizes.items()),
     }
+
+
+def _meanings(plan: Plan) -> dict[str, str]:
+    """What the systems are and what the outcomes measure."""
+    found = {name: system.about for name, system in plan.systems.items() if system.about}
+    for metric in dict.fromkeys(outcome.metric for outcome in plan.outcomes):
+        found[metric] = OWN_METRICS.get(metric) or definition_of(metric)
+    return found
 
 
 def _limits(sets: Sets) -> list[str]:

@@ -43,11 +43,12 @@ class DecoderPlan:
 
 @dataclass(frozen=True)
 class SystemPlan:
-    """What moves a face: decoders, how they are sampled, and whose speech they hear."""
+    """What moves a face: decoders, how they are sampled, whose speech they hear; in words."""
 
     decoders: tuple[str, ...] = ()
     draw: Mapping[str, Any] = field(default_factory=dict)
     speech: str = "own"
+    about: str = ""
 
 
 @dataclass(frozen=True)
