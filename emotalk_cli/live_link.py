@@ -42,6 +42,8 @@ ANGLES = (
     "RightEyeYaw", "RightEyePitch", "RightEyeRoll",
 )  # fmt: skip
 HEADER = ("Timecode", "BlendshapeCount", *(u[:1].upper() + u[1:] for u in UNITS), *ANGLES)
+MOST_RAD = float(np.pi)
+"""No head turns further: a file with larger angles gives them in degrees."""
 CLOCKS_HZ = (24, 25, 30, 48, 50, 60, 120)
 DAY_S = 86400
 MIDNIGHT = "00:00:00:00"
@@ -124,6 +126,10 @@ def read_live_link(path: Path) -> Capture:
     angles = np.zeros((len(full), len(ANGLES)), np.float32)
     if tuple(header[last:]) == ANGLES and all(len(row) >= len(header) for row in full):
         angles = np.array([row[last : len(header)] for row in full], np.float32)
+        if not np.isfinite(angles).all():
+            raise ValueError("an angle is no number")
+        if np.abs(angles).max() > MOST_RAD:
+            angles = np.radians(angles)
     start = full[0][0].strip()
     return Capture(names, values, times - times[0], angles, start)
 

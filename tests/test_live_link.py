@@ -69,6 +69,15 @@ def test_heads_turn_as_they_did(tmp_path: Path) -> None:
     np.testing.assert_allclose(read, turns, atol=1e-5)
 
 
+def test_degrees_are_known_from_radians(tmp_path: Path) -> None:
+    for unit, factor in (("rad", 1.0), ("deg", 180 / np.pi)):
+        angles = np.zeros((50, len(ANGLES)), np.float32)
+        angles[:, 0] = factor * np.linspace(-0.3, 0.3, 50)
+        write_live_link(tmp_path / f"{unit}.csv", np.zeros((50, 52), np.float32), angles, 25)
+    rad, deg = (read_live_link(tmp_path / f"{n}.csv").head_at_rate(25) for n in ("rad", "deg"))
+    np.testing.assert_allclose(deg, rad, atol=1e-5)
+
+
 def test_signs_of_the_head() -> None:
     left, down, tilt_left = 0.2 * np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]], np.float32)
     np.testing.assert_allclose(

@@ -23,6 +23,9 @@ EYE_REST = ("eyeBlink", "eyeSquint", "eyeWide")
 """A track that does not know its resting face has narrow or wide eyes of its own, which are not
 put on other eyes; the rest of its face is taken as motion."""
 REST_QUANTILE = 0.1
+ASKEW_RAD = 0.15
+"""A captured head that is turned by more than this throughout was filmed from there: what counts
+is its motion around the middle. Postures of emotions are less."""
 
 
 def read_motion(path: Path, fps: float) -> Motion:
@@ -76,9 +79,11 @@ def _of_track(path: Path, fps: float) -> Motion:
 
 def _of_capture(capture: Capture, fps: float, names: tuple[str, ...]) -> Motion:
     """Motion of a capture, whose 0 is rest by ARKit's definition; its head only turns."""
-    from emotalk_cli.decoders.motion import Motion
+    from emotalk_cli.decoders.motion import Motion, pose_delta
 
     expression, _ = capture.at_rate(fps, names)
     pose = np.zeros((len(expression), 6), np.float32)
     pose[:, :3] = capture.head_at_rate(fps)
+    if np.linalg.norm(pose[:, :3].mean(axis=0)) > ASKEW_RAD:
+        pose = pose_delta(pose)
     return Motion(expression, pose)

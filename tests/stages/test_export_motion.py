@@ -11,7 +11,7 @@ from emotalk_cli import store
 from emotalk_cli.decoders.motion import add_pose
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.live_link import read_live_link
+from emotalk_cli.live_link import ANGLES, read_live_link, write_live_link
 from emotalk_cli.schema import FaceTrack, MadeBy
 from emotalk_cli.stages.export_motion import export_motion
 from emotalk_cli.stages.import_motion import read_motion
@@ -114,6 +114,17 @@ def test_beat_json_is_read(tmp_path: Path) -> None:
     motion = read_motion(path, 60.0)
     assert motion.expression.shape == (120, 52) and not motion.head_pose_delta.any()
     np.testing.assert_allclose(motion.expression[:, UNITS.index("browInnerUp")], 0.25, atol=1e-6)
+
+
+@pytest.mark.parametrize(("tilt_rad", "kept_rad"), [(0.1, 0.1), (0.4, 0.0)])
+def test_a_capture_from_below_is_set_upright(
+    tilt_rad: float, kept_rad: float, tmp_path: Path
+) -> None:
+    angles = np.zeros((FRAMES, len(ANGLES)), np.float32)
+    angles[:, 1] = tilt_rad + 0.05 * np.sin(np.arange(FRAMES))
+    write_live_link(tmp_path / "a.csv", np.zeros((FRAMES, 52), np.float32), angles, 25)
+    nod = read_motion(tmp_path / "a.csv", 25.0).head_pose_delta[:, 0]
+    assert nod.mean() == pytest.approx(kept_rad, abs=0.01) and np.ptp(nod) > 0.09
 
 
 def test_what_exists_is_kept(track: Path, tmp_path: Path) -> None:
