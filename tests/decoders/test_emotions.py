@@ -182,3 +182,34 @@ def test_yaml_knows_auto_and_pairs(tmp_path: Path) -> None:
     np.testing.assert_allclose(curve.weights([3.0])[0], row(sad=1), atol=1e-6)
     np.testing.assert_allclose(curve.weights([5.0])[0], row(happy=1), atol=1e-6)
     np.testing.assert_allclose(curve.weights([9.0], [0.0])[0], row(neutral=1), atol=1e-6)
+
+
+WORDS = (
+    "happy",
+    "sad",
+    "auto",
+    "va",
+    ":",
+    ",",
+    "+",
+    "0.5",
+    "-1",
+    "/",
+    " ",
+    "s",
+    "level_2",
+    "%",
+    "nan",
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=9).map("".join))
+def test_any_text_is_understood_or_refused(text: str) -> None:
+    try:
+        curve = parse_emotion(text)
+    except EmotalkError as error:
+        assert error.problem and error.next_step
+        return
+    weights = curve.weights([0.0, 1.0, 100.0], [0.0, 0.5, 1.0])
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
