@@ -13,8 +13,11 @@ Float = NDArray[np.float32]
 
 IRIS_EDGE = 0.10
 """Softness of the iris' border over its radius."""
-WHITE_SHARE, MIN_WHITE_PX = 0.72, 6
-"""Pixels with this share of the brightest white's light are white as well; the others are shade."""
+WHITE_SHARE, REDDER_SHARE, MIN_WHITE_PX = 0.5, 0.10, 6
+"""Pixels with this share of the brightest white's light, and with hardly more colour, are white as
+well; the others are lashes, skin and the corner's red."""
+UNSEEN_WHITE = 0.88
+"""Light of what the lids and the iris hid, over that of the white beside it."""
 EDGE_SHADE = 0.42
 """How much darker the eyeball is next to the lids."""
 CORNER_SHADE = 0.30
@@ -95,10 +98,14 @@ def _whole_white(photo: Float, opening: Float, away: Float, across: Float) -> Fl
         seen = (opening > 0.5) & (away > 1.0)
     level = photo[..., :3].mean(axis=2)
     if seen.any():
-        seen &= level > WHITE_SHARE * float(np.quantile(level[seen], 0.9))
+        bright = seen & (level >= float(np.quantile(level[seen], 0.85)))
+        colour = photo[..., :3].max(axis=2) - photo[..., :3].min(axis=2)
+        colour /= np.maximum(photo[..., :3].max(axis=2), 1.0)
+        seen &= level > WHITE_SHARE * float(level[bright].mean())
+        seen &= colour < float(colour[bright].mean()) + REDDER_SHARE
     shade = 1.0 - CORNER_SHADE * np.clip(np.abs(across), 0.0, 1.2)[..., None] ** 3
     even = photo.copy()
     even[..., :3] /= shade
     white = fill_smoothly(even, seen.astype(np.float32) + 1e-4)
-    white[..., :3] *= shade
+    white[..., :3] *= UNSEEN_WHITE * shade
     return white

@@ -41,8 +41,10 @@ LASH_WIDTH_SHARE = 0.11
 MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
-WIDE_SHARE, MAX_WIDER = 0.5, 0.16
+WIDE_SHARE, MAX_WIDER = 0.45, 0.13
 """Eyes open wider than in the photo by less than the units say, and not without end."""
+LOWER_LID_SINKS = 0.25
+"""The lower lid goes down by this share of what the units say: white under the iris looks mad."""
 LOWER_LID_LIMIT = 0.4
 """The lower lid rises at most by this share of the eye's opening."""
 WET_RIM_SHARE = 0.05
@@ -53,7 +55,7 @@ LEAST_UNFOLDED, MOST_UNFOLDED = 0.85, 2.4
 over, the second is the most."""
 MAX_STRETCH = 2.0
 """A lid stretched more than this in a blink shows plain skin instead, more and more."""
-PLAIN_LID_SHADE, CREASE_SHADE = 0.97, 0.3
+PLAIN_LID_SHADE, CREASE_SHADE, FILLED_SHARE = 0.95, 0.3, 0.75
 EDGE_SHARE = 0.035
 """Reach of the shade next to both lids, over the eye's width."""
 SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
@@ -304,7 +306,8 @@ class _Eye:
         """Paint the eye for an expression (E,)."""
         openness = self._motion.openness(expression)
         limit = LOWER_LID_LIMIT * float(self._gap.max())
-        low = float(np.clip(self._motion.low_px(expression), -limit, limit))
+        low = self._motion.low_px(expression)
+        low = float(np.clip(low if low > 0.0 else LOWER_LID_SINKS * low, -limit, limit))
         shift = self._motion.iris_px(expression)
         state = f32([openness * float(self._gap.max()), low, *shift])
         if float(np.abs(state - self._last).max()) < 0.03:
@@ -340,11 +343,14 @@ class _Eye:
         share_up *= 1.0 - bare * (1.0 - top)
         photo = self._photo + min(1.0, 1.5 * closed) * self._lashless
         skin = self._drawn_along(photo, -rise * share_up)
-        if bare > 0.0:
+        if closed > 0.0:
             lid = np.clip((self._n - upper - lash) / lash, 0.0, 1.0)
-            lid *= top * top * (3.0 - 2.0 * top) * min(1.0, 2.0 * bare)
+            lid *= top * top * (3.0 - 2.0 * top)
             shade = PLAIN_LID_SHADE - CREASE_SHADE * (1.0 - top)
-            skin += lid[..., None] * (self._plain * shade[..., None] - skin)
+            missing = self._plain * shade[..., None] - skin
+            # Else only what lashes leave dark on the drawn-out skin is filled up.
+            lighter = closed * FILLED_SHARE * np.maximum(missing, 0.0)
+            skin += lid[..., None] * (lighter + min(1.0, 2.0 * bare) * (missing - lighter))
         # The wet rim of the lower lid goes out of sight as the eye closes.
         sink = sink + WET_RIM_SHARE * self._width * closed * self._shape
         under = np.clip(0.5 * (upper + lower) - self._n + 0.5, 0.0, 1.0)[..., None]
