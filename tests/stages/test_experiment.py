@@ -15,6 +15,7 @@ from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.experiment import experiment
 from emotalk_cli.stages.experiment_plan import read_plan
+from tests.stages.track_help import track_of
 
 PLAN = Path(__file__).resolve().parents[2] / "data_manifests/experiments/dual_vs_single.yaml"
 CLIPS, FRAMES = 16, 50
@@ -29,36 +30,19 @@ TINY: dict[str, Any] = {
 
 def write_clip(folder: Path, number: int, emotion: str = "neutral", speaker: str = "a") -> None:
     """A clip whose jaw follows the first of three sounds."""
-    model = load_default_face_model()
     rng = np.random.default_rng(number)
     rows = 2 * FRAMES + 1
     slow = np.cumsum(rng.standard_normal((rows, 3)), axis=0)
     speech = np.exp((slow - slow.mean(0)) / 2)
     speech = (speech / speech.sum(1, keepdims=True)).astype(np.float32)
-    expression = np.zeros((FRAMES, len(model.expression_names)), np.float32)
-    expression[:, model.expression_names.index("jawOpen")] = 0.5 * speech[:-1:2, 0]
-    expression[:, model.expression_names.index("browInnerUp")] = 0.1 * rng.random(FRAMES)
-    if emotion == "happy":
-        expression[:, model.expression_names.index("mouthSmileLeft")] = 0.8
-        expression[:, model.expression_names.index("mouthSmileRight")] = 0.8
+    smile = np.full(FRAMES, 0.8 * (emotion == "happy"))
+    units = {"jawOpen": 0.5 * speech[:-1:2, 0], "browInnerUp": 0.1 * rng.random(FRAMES)}
+    units |= {"mouthSmileLeft": smile, "mouthSmileRight": smile}
     pose = np.zeros((FRAMES, 6), np.float32)
     pose[:, 0] = 0.05 * np.sin(np.arange(FRAMES) / 9)
     pose[:, 5] = -0.7
     labels = Labels(f"c{number:02}", "tiny", speaker, emotion)
-    track = FaceTrack(
-        made_by=MadeBy("test", "0"),
-        shape=np.zeros(len(model.identity_basis), np.float32),
-        expression=expression,
-        head_pose=pose,
-        camera=np.array([900, 256, 256, 512, 512], np.float32),
-        residual_px=np.zeros(FRAMES, np.float32),
-        valid=np.ones(FRAMES, bool),
-        face_model=model.name,
-        face_model_sha256=model.sha256,
-        expression_names=model.expression_names,
-        fps=25.0,
-        labels=labels,
-    )
+    track = track_of(units, pose, labels)
     features = AudioFeatures(
         made_by=MadeBy("test", "0"),
         speech=speech,

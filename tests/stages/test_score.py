@@ -15,11 +15,11 @@ from PIL import Image
 import emotalk_cli
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
-from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.face_tracking import track_faces
 from emotalk_cli.media import ffmpeg_binary, read_frames
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
 from emotalk_cli.stages.score import score
+from tests.stages.track_help import track_of
 
 FRAMES = 40
 DEMO_FACE = Path(emotalk_cli.__file__).parent / "assets" / "demo_face.jpg"
@@ -41,30 +41,13 @@ class Notes:
 
 def track(clip: int) -> FaceTrack:
     """A talking head, other for each clip."""
-    model = load_default_face_model()
     time = np.arange(FRAMES)
-    expression = np.zeros((FRAMES, len(model.expression_names)), np.float32)
-    jaw = model.expression_names.index("jawOpen")
-    expression[:, jaw] = (
-        0.3 + 0.2 * np.sin(time * 0.8 + clip) + 0.1 * np.sin(time * 0.37 + 2 * clip)
-    )
+    jaw = 0.3 + 0.2 * np.sin(time * 0.8 + clip) + 0.1 * np.sin(time * 0.37 + 2 * clip)
     pose = np.zeros((FRAMES, 6), np.float32)
     pose[:, 1] = 0.1 * np.sin(time * 0.2 + clip)
     pose[:, 5] = -0.6
-    return FaceTrack(
-        made_by=MadeBy("test", "0"),
-        shape=np.zeros(len(model.identity_basis), np.float32),
-        expression=expression,
-        head_pose=pose,
-        camera=np.array([500, 128, 128, 256, 256], np.float32),
-        residual_px=np.zeros(FRAMES, np.float32),
-        valid=np.ones(FRAMES, bool),
-        face_model=model.name,
-        face_model_sha256=model.sha256,
-        expression_names=model.expression_names,
-        fps=25.0,
-        labels=Labels(speaker=f"s{clip % 2}", emotion=("happy", "sad")[clip % 2]),
-    )
+    labels = Labels(speaker=f"s{clip % 2}", emotion=("happy", "sad")[clip % 2])
+    return track_of({"jawOpen": jaw}, pose, labels)
 
 
 def damped(made: FaceTrack, share: float) -> FaceTrack:
