@@ -71,7 +71,7 @@ def _run(
     if failures:
         raise EmotalkError(
             f"{failures[0].clip} failed: {failures[0].reason}",
-            "The same command goes on with what is left.",
+            "The same command goes on with what is left; a changed plan needs a new folder (-o).",
         )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotalk_cli import __version__, store
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, Labels, MadeBy
 from emotalk_cli.stages.experiment_plan import DataPlan
@@ -138,7 +138,10 @@ def _finished(root: Path, made_by: MadeBy) -> Sets | None:
     if not (root / DONE).is_file():
         return None
     content = json.loads((root / DONE).read_text(encoding="utf-8"))
-    store.refuse_other(root, content["made_by"], made_by)
+    try:
+        store.refuse_other(root, content["made_by"], made_by)
+    except StaleOutputError as error:
+        raise EmotalkError(error.problem, "Choose another folder with -o.") from error
     return _counted(root, bool(content["acted"]), str(content["by"]))
 
 

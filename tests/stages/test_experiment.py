@@ -176,6 +176,18 @@ def test_a_corpus_with_emotions_is_taken_as_it_is(tmp_path: Path) -> None:
     assert not speakers["train"] & speakers["neutral"]
 
 
+def test_another_plan_wants_another_folder(
+    done: tuple[Path, Path, Path, str], tmp_path: Path
+) -> None:
+    _, corpus, out, _ = done
+    unseen = corpus.with_name("strangers")
+    longer = small_plan(tmp_path / "longer.yaml", training={**TINY, "steps": 5})
+    with pytest.raises(EmotalkError, match=r"steps was 4, is now 5(?s:.)*new folder"):
+        experiment(longer, corpus, out, unseen=unseen, workers=1)
+    with pytest.raises(EmotalkError, match="another folder"):
+        experiment(longer, corpus, out, workers=1)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
