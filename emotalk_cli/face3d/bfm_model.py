@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.foreign_face import MAX_COMPONENTS, MAX_IDENTITY, ForeignFace, brought_home
+from emotalk_cli.face3d.foreign_face import MAX_IDENTITY, ForeignFace, brought_home
 from emotalk_cli.face3d.ibug import IBUG_TO_MEDIAPIPE
 from emotalk_cli.face3d.linear_model import FaceModel
 
@@ -85,12 +85,20 @@ def load_bfm_model(file: str) -> FaceModel:
         identity=_directions(path, raw.identity[:, :MAX_IDENTITY], count, raw.unit_m),
         units=np.zeros((0, count, 3), np.float32),
         unit_names=(),
-        components=_directions(path, raw.expression[:, :MAX_COMPONENTS], count, raw.unit_m),
+        components=_directions(path, raw.expression, count, raw.unit_m),
         skin=np.ones(len(triangles), bool),
         anchors=_anchors(raw.keypoints, vertices),
-        notes=(raw.note, "The Basel Face Model has no eyeballs, so no gaze; it names no units."),
+        notes=_notes(raw),
     )
     return brought_home(face)
+
+
+def _notes(raw: _Raw) -> tuple[str, ...]:
+    notes = [raw.note, "The Basel Face Model has no eyeballs, so no gaze; it names no units."]
+    there = raw.identity.shape[1]
+    if there > MAX_IDENTITY:
+        notes.append(f"The first {MAX_IDENTITY} of {there} identity directions.")
+    return tuple(notes)
 
 
 def _from_mat(path: Path) -> _Raw:

@@ -72,7 +72,7 @@ def brought_home(face: ForeignFace) -> FaceModel:
         EmotalkError: what the file holds is no face of human size, or damaged.
 
     """
-    every = np.concatenate([face.units, face.components])
+    every = np.concatenate([face.units, face.components[:MAX_COMPONENTS]])
     _require_human_width(face)
     surface = Surface.of(face.vertices, face.triangles, face.skin, _eye_triangles(face), every)
     tie = tied(surface, face.anchors)

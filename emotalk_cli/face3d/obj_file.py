@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,14 +82,19 @@ def _lines(path: Path) -> list[str]:
 
 
 def _vertices(path: Path, lines: list[str]) -> NDArray[np.float64]:
+    rows = [line[2:] for line in lines if line.startswith("v ")]
+    columns = len(rows[0].split()) if rows else 0
     try:
-        rows = [line.split()[1:4] for line in lines if line.startswith("v ")]
-        vertices = np.asarray(rows, np.float64).reshape(-1, 3)
-    except ValueError as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what is no number ends in a mere warning
+            numbers = np.fromstring("\n".join(rows), np.float64, sep=" ")
+        # Some programs write a fourth number or colours behind the place.
+        vertices = numbers.reshape(len(rows), columns)[:, :3]
+    except (ValueError, DeprecationWarning) as error:
         raise EmotalkError(f"{path} is no OBJ mesh: {error}.", ADVICE) from error
-    if not len(vertices) or not np.isfinite(vertices).all():
+    if vertices.shape[1:] != (3,) or not len(rows) or not np.isfinite(vertices).all():
         raise EmotalkError(f"{path} is no OBJ mesh: it has no sound vertices.", ADVICE)
-    return vertices
+    return np.ascontiguousarray(vertices)
 
 
 def _polygon(path: Path, line: str, count: int) -> list[int]:
