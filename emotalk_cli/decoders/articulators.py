@@ -33,6 +33,7 @@ SPIKE_GAIN = 1.5
 INPUT_LIMIT = 5.0
 KERNEL = 7
 """Rows of each of the two convolutions: the network sees 120 ms on either side."""
+BLOCK_ROWS = 6000
 
 _CLOSED = ("p", "b", "m", "ɓ")
 _TEETH = ("f", "v", "ʋ", "ɱ")
@@ -68,12 +69,22 @@ def articulations(heard: Float, names: Sequence[str]) -> Float:
 
 
 def network(heard: Float, tensors: Mapping[str, Tensor]) -> Float:
-    """Two convolutions over time: (N, C) -> ARTICULATIONS (N, 4)."""
-    rows = torch.from_numpy(heard).sub(tensors["mean"]).div(tensors["scale"])
-    rows = rows.clip(-INPUT_LIMIT, INPUT_LIMIT).T[None]
-    inner = nnf.conv1d(rows, tensors["inner.weight"], tensors["inner.bias"], padding=KERNEL // 2)
+    """Two convolutions over time: (N, C) -> ARTICULATIONS (N, 4), in constant memory."""
+    reach = 2 * (KERNEL // 2)
+    made = np.empty((len(heard), len(ARTICULATIONS)), np.float32)
+    for first in range(0, len(heard), BLOCK_ROWS):
+        last, start = first + BLOCK_ROWS, max(0, first - reach)
+        rows = torch.from_numpy(heard[start : last + reach])
+        rows = ((rows - tensors["mean"]) / tensors["scale"]).clip(-INPUT_LIMIT, INPUT_LIMIT)
+        made[first:last] = _convolved(rows, tensors)[first - start : last - start]
+    return made
+
+
+def _convolved(rows: Tensor, tensors: Mapping[str, Tensor]) -> Float:
+    edge = KERNEL // 2
+    inner = nnf.conv1d(rows.T[None], tensors["inner.weight"], tensors["inner.bias"], padding=edge)
     outer = nnf.conv1d(
-        nnf.gelu(inner), tensors["outer.weight"], tensors["outer.bias"], padding=KERNEL // 2
+        nnf.gelu(inner), tensors["outer.weight"], tensors["outer.bias"], padding=edge
     )
     return np.asarray(torch.sigmoid(outer)[0].T.numpy(), np.float32)
 

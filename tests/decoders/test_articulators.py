@@ -9,6 +9,7 @@ import emotalk_cli
 from emotalk_cli import parts
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
+from emotalk_cli.decoders import articulators
 from emotalk_cli.decoders.articulators import (
     CLOSED,
     ROUNDED,
@@ -52,3 +53,12 @@ def test_speech_is_told_from_music() -> None:
     melody = sum(np.sin(2 * np.pi * k * notes * time_s) / k for k in range(1, 6))
     assert np.mean(heard(speech)[:, SPEECH] > 0.5) > 0.6
     assert np.mean(heard((0.1 * melody).astype(np.float32))[:, SPEECH] > 0.5) < 0.1
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    names = (*parts.make(parts.SPEECH_ENCODERS, "hama-hidden").feature_names,)
+    rows = rng.standard_normal((100, len(names))).astype(np.float32)
+    whole = articulations(rows, names)
+    monkeypatch.setattr(articulators, "BLOCK_ROWS", 7)
+    np.testing.assert_allclose(articulations(rows, names), whole, atol=1e-6)
