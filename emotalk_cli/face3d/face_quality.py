@@ -15,7 +15,6 @@ LIDS = ((159, 145), (158, 153), (386, 374), (385, 380))
 BROWS = ((105, 159), (334, 386))
 """Points of a brow and of the lid below it."""
 EYE_CORNERS = (33, 263)
-FACE_PX = 192
 TURN_DEG = 12.0
 """A head turned so far from the front counts e^-1/2."""
 OPEN_SHARE = 0.03
@@ -29,27 +28,10 @@ LEAST = 1e-3
 """Of no frame is everything wrong: one must be best."""
 
 
-def sharpness(picture: NDArray[np.uint8], landmarks: Float) -> float:
-    """Standard deviation of the Laplacian of the face at 192 px, over that of its brightness.
-
-    picture: (H, W, 3) uint8 RGB, landmarks: (478, 2 or 3) px in it.
-    """
-    import cv2
-
-    low = np.maximum(landmarks[:, :2].min(axis=0), 0).astype(int)
-    high = np.maximum(landmarks[:, :2].max(axis=0), low + 2).astype(int)
-    face = picture[low[1] : high[1], low[0] : high[0]]
-    if not face.size:
-        return 0.0
-    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return float(cv2.Laplacian(small, cv2.CV_32F).std() / max(float(small.std()), 1.0))
-
-
 def portrait_scores(landmarks: Float, sharp: Float) -> Float:
     """How good each frame of one person is as a neutral photo, (T,) in 0..1; 1 is best.
 
-    landmarks: (T, 478, 3) px, sharp: (T,) from `sharpness`. A good frame is sharp, looks ahead,
+    landmarks: (T, 478, 3) px, sharp: (T,) from `landmarks.sharpness`. A good frame is sharp, looks ahead,
     has its eyes open and its mouth closed, and mouth and brows are where they mostly are.
     """
     eyes = np.linalg.norm(np.diff(landmarks[:, EYE_CORNERS, :2], axis=1)[:, 0], axis=-1)

@@ -27,6 +27,7 @@ __all__ = [
     "head_angles",
     "require_face",
     "search_faces",
+    "sharpness",
 ]
 
 MIN_FACE_PX = 64.0  # below, the mesh guesses lips and lids
@@ -296,7 +297,7 @@ def _mesh_of(image: NDArray[np.uint8], found: Detection) -> DetectedFace | None:
         roll_deg=roll,
         confidence=min(found.score, 1.0),
         disagreement=_disagreement(part, mesh),
-        sharpness=_sharpness(part, mesh),
+        sharpness=sharpness(part, mesh),
     )
 
 
@@ -377,8 +378,11 @@ def _turned(
     return max(scores, default=0.0), mesh
 
 
-def _sharpness(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
-    """Standard deviation of the Laplacian over that of the brightness, on the face at 192 px."""
+def sharpness(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
+    """How sharp the face with landmarks (478, 2 or 3) px in a picture (H, W, 3) is.
+
+    Standard deviation of the Laplacian over that of the brightness, on the face at 192 px.
+    """
     import cv2
 
     low = np.maximum(mesh[:, :2].min(axis=0), 0).astype(int)

@@ -58,8 +58,9 @@ def choose_frame(video: Path) -> Portrait:
     Frames of the first minute are scored by `face3d.face_quality`. Raises EmotalkError where no
     frame shows a face that can be worked with.
     """
-    from emotalk_cli.face3d.face_quality import portrait_scores, sharpness
+    from emotalk_cli.face3d.face_quality import portrait_scores
     from emotalk_cli.face3d.face_tracking import FaceFollower
+    from emotalk_cli.face3d.landmarks import sharpness
 
     require_picture(video, probe(video))
     follower = FaceFollower()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.face_quality import portrait_scores, sharpness
-from emotalk_cli.face3d.landmarks import require_face
+from emotalk_cli.face3d.face_quality import portrait_scores
+from emotalk_cli.face3d.landmarks import require_face, sharpness
 from emotalk_cli.render.photo import is_photo, read_photo
 from emotalk_cli.render.video import VideoWriter
 from emotalk_cli.stages.portrait_choice import choose_frame, load_portrait
