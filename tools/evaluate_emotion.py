@@ -34,12 +34,13 @@ from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
 from emotalk_cli.face3d.rest import resting_expression
+from emotalk_cli.metrics.emotion_pictures import EMOTIONS as CLASSES
+from emotalk_cli.metrics.emotion_pictures import FACE, PictureEmotionReader
 from emotalk_cli.progress import Quiet
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.render.sheet import contact_sheet, write_png
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.motion_making import WEIGHTS
-from tools.face_reader import CLASSES, FaceReader
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -49,6 +50,12 @@ EVERY = 5
 """Every so many frames are read."""
 MADE_BY = MadeBy("evaluate_emotion", "1")
 SHOWN_PX = 240
+HALF_SIDE, RAISED = 0.512, 0.069
+"""The square that is read, in heights of the landmarks' box: as OpenCV's detector, which the
+package uses, draws it around the faces of 13 portraits (medians)."""
+SHIFTS = ((1.0, 0.0), (0.92, 0.0), (1.08, 0.0), (1.0, -0.04), (1.0, 0.04))
+"""Sizes and heights of squares whose readings are averaged: a single one depends on chance."""
+CROP_PX = 128
 
 
 @dataclass(frozen=True)
@@ -142,7 +149,7 @@ def main(
     size: Annotated[int, typer.Option(help="Longer side of the frames, px.")] = 512,
 ) -> None:
     """Print accuracy, confusion and the agreement with the actor."""
-    reader, console = FaceReader(), Console(width=120)
+    reader, console = PictureEmotionReader(), Console(width=120)
     decoders = load_decoder(WEIGHTS / "lip"), load_decoder(emo_decoder)
     encoder = parts.make(parts.SPEECH_ENCODERS, decoders[0].spec.encoder)
     voice = extract_features(load_waveform(speech, Quiet()), encoder, made_by=MADE_BY)
@@ -167,19 +174,21 @@ def main(
         write_png(contact_sheet(shown, len(EMOTIONS)), sheet)
 
 
-def _neutral_cast(path: Path, size_px: int, reader: FaceReader, console: Console) -> Cast | None:
+def _neutral_cast(
+    path: Path, size_px: int, reader: PictureEmotionReader, console: Console
+) -> Cast | None:
     """The portrait, if it can be used and its own photo reads neutral."""
     try:
         who = cast(path, size_px)
     except EmotalkError:
         return None
-    own = CLASSES[int(reader.read(who.photo, who.landmarks[:, :2]).argmax())]
+    own = CLASSES[int(_reading(reader, who.photo, who.landmarks).argmax())]
     console.print(f"{path.stem}: the photo reads {own}")
     return who if own == "neutral" else None
 
 
 def _read(
-    who: Cast, reader: FaceReader, expression: Array, poses: Array, shown: list[Picture]
+    who: Cast, reader: PictureEmotionReader, expression: Array, poses: Array, shown: list[Picture]
 ) -> list[NDArray[np.float64]]:
     """What is read in every EVERY-th frame; one of the middle, eyes open, is added to `shown`."""
     read, seen = [], list(range(0, len(expression), EVERY))
@@ -188,10 +197,33 @@ def _read(
     best = min(middle, key=lambda k: float(expression[k, lids].max()))
     for k in seen:
         frame, points = who.renderer.frame(expression[k], poses[k]), face_points(who, poses[k])
-        read.append(reader.read(frame, points))
+        read.append(_reading(reader, frame, points))
         if k == best:
             shown.append(_thumbnail(frame, points))
     return read
+
+
+def _reading(reader: PictureEmotionReader, picture: Picture, points: Array) -> NDArray[np.float64]:
+    """Picture (H, W, 3) and landmarks (478, 2 or 3) px -> probabilities (7,)."""
+    crops = np.stack([_face_crop(picture, points, *shift) for shift in SHIFTS])
+    return np.asarray(reader.probabilities(crops).mean(axis=0))
+
+
+def _face_crop(picture: Picture, points: Array, size: float, shift: float) -> Picture:
+    """A crop (CROP_PX, CROP_PX, 3) whose part FACE, which is read, is the detector's square."""
+    from PIL import Image
+
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    height = float(high[1] - low[1])
+    x, y = (low + high) / 2 + np.array([0.0, (shift - RAISED) * height])
+    half = HALF_SIDE * size * height
+    side = 2 * half / (FACE[2] - FACE[0])
+    rows = np.arange(round(side)) + round(y - half - FACE[1] * side)
+    columns = np.arange(round(side)) + round(x - half - FACE[0] * side)
+    cut = picture[
+        np.ix_(np.clip(rows, 0, picture.shape[0] - 1), np.clip(columns, 0, picture.shape[1] - 1))
+    ]
+    return np.asarray(Image.fromarray(cut).resize((CROP_PX, CROP_PX), Image.Resampling.BOX))
 
 
 def _thumbnail(frame: Picture, points: Array) -> Picture:

@@ -41,6 +41,8 @@ LONGEST_BLINK_S = 0.6
 SHIFT_DEG = 2.0
 """A look goes elsewhere if the eyes turn by this much within SHIFT_FRAMES."""
 SHIFT_FRAMES = 2
+STEADY_FRAMES = 5
+"""A look is shorter only by the tracker's noise."""
 LONG_PAUSE_S = 1.0
 RATES = {
     "blink, duration at half height": "blinks",
@@ -88,6 +90,7 @@ def _blinks(expression: NDArray[np.float32], names: tuple[str, ...]) -> tuple[Fl
 
 def _gaze_shifts(expression: NDArray[np.float32], names: tuple[str, ...]) -> Float:
     """Sizes in degrees of the eyes' turns of SHIFT_DEG or more within SHIFT_FRAMES."""
+    from scipy.ndimage import median_filter
     from scipy.signal import find_peaks
 
     def unit(name: str) -> Float:
@@ -99,6 +102,7 @@ def _gaze_shifts(expression: NDArray[np.float32], names: tuple[str, ...]) -> Flo
     down = unit("eyeLookDownLeft") + unit("eyeLookDownRight")
     yaw = YAW_DEG_PER_UNIT * (left - right) / 2
     pitch = (UP_DEG_PER_UNIT * up - DOWN_DEG_PER_UNIT * down) / 2
+    yaw, pitch = median_filter(yaw, STEADY_FRAMES), median_filter(pitch, STEADY_FRAMES)
     turned = np.hypot(
         yaw[SHIFT_FRAMES:] - yaw[:-SHIFT_FRAMES], pitch[SHIFT_FRAMES:] - pitch[:-SHIFT_FRAMES]
     )
