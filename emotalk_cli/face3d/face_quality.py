@@ -31,8 +31,8 @@ LEAST = 1e-3
 def portrait_scores(landmarks: Float, sharp: Float) -> Float:
     """How good each frame of one person is as a neutral photo, (T,) in 0..1; 1 is best.
 
-    landmarks: (T, 478, 3) px, sharp: (T,) from `landmarks.sharpness`. A good frame is sharp, looks ahead,
-    has its eyes open and its mouth closed, and mouth and brows are where they mostly are.
+    landmarks: (T, 478, 3) px, sharp: (T,) from `landmarks.sharpness`. A good frame is sharp, looks
+    ahead, has its eyes open and its mouth closed, and mouth and brows are where they mostly are.
     """
     eyes = np.linalg.norm(np.diff(landmarks[:, EYE_CORNERS, :2], axis=1)[:, 0], axis=-1)
     gap, lids, brow = (_distance(landmarks, pairs) / eyes for pairs in (INNER_LIPS, LIDS, BROWS))
