@@ -11,20 +11,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from scipy.ndimage import gaussian_filter1d
 
-from emotalk_cli import parts
+from emotalk_cli import parts, store
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.decoders.checkpoint import load_decoder
 from emotalk_cli.decoders.direction import Direction, direct, weights_of
 from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
 from emotalk_cli.decoders.eye_direction import find_blinks, gaze_of
-from emotalk_cli.decoders.motion import Motion, add_pose
+from emotalk_cli.decoders.motion import Motion, add_pose, pose_delta
 from emotalk_cli.decoders.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.decoders.style import read_style
@@ -44,12 +46,14 @@ SENTENCES = 3
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FELT = tuple(name for name in EMOTIONS if name != "neutral")
 KEY_S = 4.0
+FRAMES_IN = round(1.0 * FPS)
+"""Frames that an emotion takes to grow at the start."""
+SLOW_S = 0.35
 CLOSED_IPA = ("p", "b", "m")
 CLOSED_SHARE = 0.1
 """Lips are shut where their gap is below this share of the recording's 95th percentile."""
 SLACK_S = 0.06
 MADE_BY = MadeBy("evaluate-direction", "1")
-UNDIRECTED = Direction()
 
 Array = NDArray[np.float64]
 
@@ -192,10 +196,6 @@ def half_way_s(person: Person, emotion: str, timeline: str) -> float:
     return float((near[np.abs(near - key).argmin()] - 0.5) / FPS - KEY_S)
 
 
-FRAMES_IN = round(1.0 * FPS)
-"""Frames that an emotion takes to grow at the start."""
-
-
 def timeline_table(people: list[Person]) -> Table:
     """How long after the key half of the change is done."""
     table = Table("emotion", "comes, s", "goes, s", "within .3 s", title=f"key at {KEY_S:g} s")
@@ -223,7 +223,7 @@ def speech_table(people: list[Person]) -> Table:
         for person, plain in zip(people, neutral, strict=True):
             felt = person.act(emotion)
             gaps = person.opening_mm(plain), person.opening_mm(felt)
-            rs.append(float(np.corrcoef(*gaps)[0, 1]))
+            rs.append(_r(*gaps))
             shut += person.closures(felt)
         table.add_row(
             emotion, f"{np.mean(rs):.3f}", f"{min(rs):.3f}", f"{np.mean(shut):.0%} of {len(shut)}"
@@ -231,11 +231,37 @@ def speech_table(people: list[Person]) -> Table:
     return table
 
 
-def direction_table(people: list[Person]) -> Table:
+def _r(a: Array, b: Array) -> float:
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def auto_table(people: list[Person]) -> Table:
+    """How the strength of an emotion follows the voice (Pearson's r), and how strong it is."""
+    table = Table("measured", "mean", "least", "most", title="happy:auto")
+    direction = Direction(emotion=parse_emotion("happy:auto"), onset_s=0.0)
+    rows: dict[str, list[float]] = {"r with loudness": [], "r of smile with loudness": []}
+    rows |= {"strength, middle": [], "strength, 5 %": [], "strength, 95 %": []}
+    for person in people:
+        features, times = person.speech.features, person.speech.times_s
+        clock = np.arange(len(features.energy_db)) / features.rate_hz
+        loud = gaussian_filter1d(np.interp(times, clock, features.energy_db), SLOW_S * FPS)
+        strength = weights_of(direction, features, times)[:, EMOTIONS.index("happy")]
+        made = person.act("happy:auto").expression[:, person.units.index("mouthSmileLeft")]
+        smile = gaussian_filter1d(made, SLOW_S * FPS)
+        rows["r with loudness"].append(_r(strength, loud))
+        rows["r of smile with loudness"].append(_r(smile[FRAMES_IN:], loud[FRAMES_IN:]))
+        for name, share in (("middle", 0.5), ("5 %", 0.05), ("95 %", 0.95)):
+            rows[f"strength, {name}"].append(float(np.quantile(strength, share)))
+    for name, found in rows.items():
+        table.add_row(name, f"{np.mean(found):.2f}", f"{min(found):.2f}", f"{max(found):.2f}")
+    return table
+
+
+def direction_table(people: list[Person], clip: FaceTrack | None) -> Table:
     """What each direction does to a happy performance, beside the performance itself."""
     table = Table("direction", "measured", "undirected", "directed", title="directions")
     acted = [person.act("happy") for person in people]
-    for name, direction, what, measure in _directions(people[0], acted[0]):
+    for name, direction, what, measure in _directions(clip or _sad_clip(people[0])):
         before = [measure(p, m) for p, m in zip(people, acted, strict=True)]
         after = [measure(p, p.directed(m, direction)) for p, m in zip(people, acted, strict=True)]
         table.add_row(name, what, f"{np.mean(before):.2f}", f"{np.mean(after):.2f}")
@@ -245,8 +271,7 @@ def direction_table(people: list[Person]) -> Table:
 Measure = Callable[[Person, Motion], float]
 
 
-def _directions(person: Person, motion: Motion) -> list[tuple[str, Direction, str, Measure]]:
-    track = _as_track(person, person.act("sad"))
+def _directions(clip: FaceTrack) -> list[tuple[str, Direction, str, Measure]]:
     rows: list[tuple[str, Direction, str, Measure]] = []
     for strength in (0.5, 1.5):
         upper, lower = Direction(upper_strength=strength), Direction(lower_strength=strength)
@@ -259,13 +284,21 @@ def _directions(person: Person, motion: Motion) -> list[tuple[str, Direction, st
         rows.append((f"blink rate {rate:g}", Direction(blink_rate=rate), "blinks/min", _blinks))
     rows.append(("gaze camera", Direction(gaze="camera"), "gaze, sd deg", _gaze_spread))
     rows.append(("gaze 8,-4", Direction(gaze=(8.0, -4.0)), "mean yaw, deg", _yaw))
-    rows.append(("pose of a sad clip", Direction(pose=track), "mean nod, deg", _nod))
-    rows.append(("style of a sad clip", Direction(style=read_style(track)), "turn, sd deg", _turn))
-    del motion
+    delta = pose_delta(clip.head_pose, clip.valid, clip.rest_pose)
+    moved = Motion(clip.expression, delta)
+    turn, nod = (
+        f"turn, sd deg (clip {_turn(None, moved):.2f})",
+        f"nod, deg (clip {_nod(None, moved):.2f})",
+    )
+    rows.append(("pose of a clip", Direction(pose=clip), nod, _nod))
+    rows.append(("pose of a clip", Direction(pose=clip), turn, _turn))
+    rows.append(("style of a clip", Direction(style=read_style(clip)), turn, _turn))
     return rows
 
 
-def _as_track(person: Person, motion: Motion) -> FaceTrack:
+def _sad_clip(person: Person) -> FaceTrack:
+    """A sad performance as a track."""
+    motion = person.act("sad")
     frames = len(motion.expression)
     return replace(
         person.still,
@@ -291,11 +324,11 @@ def _shut(person: Person, motion: Motion) -> float:
     return float(np.mean(person.closures(motion)))
 
 
-def _turn(person: Person, motion: Motion) -> float:
+def _turn(person: Person | None, motion: Motion) -> float:
     return float(np.degrees(motion.head_pose_delta[:, :3]).std(axis=0).mean())
 
 
-def _nod(person: Person, motion: Motion) -> float:
+def _nod(person: Person | None, motion: Motion) -> float:
     return float(np.degrees(motion.head_pose_delta[:, 0]).mean())
 
 
@@ -318,14 +351,20 @@ def _yaw(person: Person, motion: Motion) -> float:
     return float(_gaze(person, motion)[:, 0].mean())
 
 
-def main(photos: list[Path]) -> None:
+def main(
+    photos: list[Path],
+    clip: Annotated[
+        Path | None, typer.Option(help="Track of a real clip for pose and style (.h5).")
+    ] = None,
+) -> None:
     """Print the tables."""
     console = Console(width=110)
     people = list(read_people(photos, console))
     seconds = sum(person.speech.features.duration_s for person in people)
     console.print(f"{len(people)} people, {seconds:.0f} s of speech")
-    for table in (intensity_table, timeline_table, speech_table, direction_table):
+    for table in (intensity_table, timeline_table, speech_table, auto_table):
         console.print(table(people))
+    console.print(direction_table(people, store.read(clip, FaceTrack) if clip else None))
 
 
 if __name__ == "__main__":
