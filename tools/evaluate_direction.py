@@ -15,7 +15,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy.ndimage import gaussian_filter1d
@@ -231,7 +231,8 @@ def speech_table(people: list[Person]) -> Table:
     return table
 
 
-def _r(a: Array, b: Array) -> float:
+def _r(a: ArrayLike, b: ArrayLike) -> float:
+    """Pearson's r."""
     return float(np.corrcoef(a, b)[0, 1])
 
 
