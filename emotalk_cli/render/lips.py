@@ -29,6 +29,8 @@ SLACK_M = 0.0004
 """How soon the photo's own opening is forgotten when the mouth closes."""
 ROUNDING = 12
 """Passes of smoothing along the lips' edges."""
+WIDE_M, ARC_SHARE = 0.004, 0.6
+"""Units that open a lip's middle by more than the first bring its edge so near to an arc."""
 SOFT_M = 0.0008
 """Lips open later than the units say by about this much, where the photo shows them closed."""
 REACH_M = 0.010
@@ -161,8 +163,22 @@ def round_lips(units: Float, model: FaceGeometry, registered: Registered, face: 
         smooth = raw.copy()
         for _ in range(ROUNDING):
             smooth[:, 1:-1] = 0.25 * (smooth[:, :-2] + 2.0 * smooth[:, 1:-1] + smooth[:, 2:])
+        _curve_wide_openings(smooth)
         spread = 2.0 * np.abs(share[first[mine]])
         units[:, ids[mine]] += np.einsum("mk,ekc->emc", spread, smooth - raw)
+
+
+def _curve_wide_openings(moves: Float) -> None:
+    """Bring edges that units open wide, (E, COLUMNS, 3) m, nearer to arcs, in place: no corner in
+    their middle.
+    """
+    share = np.linspace(0.0, 1.0, COLUMNS)
+    ends = moves[:, :1, 1] + share * (moves[:, -1:, 1] - moves[:, :1, 1])
+    bulge = moves[:, :, 1] - ends
+    middle = bulge[:, COLUMNS // 2]
+    arc = np.sqrt(1.0 - (2.0 * share - 1.0) ** 2)
+    wide = np.abs(middle) > WIDE_M
+    moves[wide, :, 1] += ARC_SHARE * (middle[wide, None] * arc - bulge[wide])
 
 
 class LipTextures:

@@ -95,7 +95,7 @@ def make_arch(
     colours *= light[None, :, None]
     if not upper:
         # The jaw turns: its back teeth stay up, in the dark behind the corners of the mouth.
-        alpha *= np.clip((light - 0.3) / 0.3, 0.0, 1.0)
+        alpha *= np.clip((light - 0.45) / 0.3, 0.0, 1.0)
     texture = np.concatenate([colours * alpha[..., None], 255.0 * alpha[..., None]], axis=2)
     return Arch(points, _strip_triangles(np.abs(t)), uv, f32(texture), along, above, f32(middle))
 
