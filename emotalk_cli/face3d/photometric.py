@@ -41,6 +41,9 @@ UNIT_SD, ROTATION_SD_RAD, TRANSLATION_SD_M = 0.1, 0.01, (0.001, 0.001, 0.004)
 STEADINESS = 4.0
 """What is changed should stay changed: weight of the change of a refinement from frame to frame
 against the refinement itself."""
+SPARSITY, CLEAR = 1.5, 0.1
+"""Pull to less activity of a unit at rest, and the activity at which it has halved: what only the
+pixels show is often a shadow."""
 SHAPE_SD = 0.3
 MAX_MARK_RISE = 1.08
 """The landmarks' error may become so many times as large; more is taken back."""
@@ -168,12 +171,16 @@ def _with_motion(work: _Work, track: FaceTrack, pictures: Pictures, look: Appear
         frame = work.cost(track, index, shot, look)
 
         last = torch.tensor(start)
+        pull = torch.tensor(SPARSITY * CLEAR / (CLEAR + track.expression[index].astype(np.float64)))
 
         def cost(
-            x: torch.Tensor, frame: FrameCost = frame, last: torch.Tensor = last
+            x: torch.Tensor,
+            frame: FrameCost = frame,
+            last: torch.Tensor = last,
+            pull: torch.Tensor = pull,
         ) -> torch.Tensor:
-            change = 0.5 * STEADINESS * ((x - last) ** 2).sum()
-            return frame.of(UNIT_SD * x[:units], pose_sd * x[units:], None) + change
+            prior = 0.5 * STEADINESS * ((x - last) ** 2).sum() + pull @ x[:units]
+            return frame.of(UNIT_SD * x[:units], pose_sd * x[units:], None) + prior
 
         low = np.concatenate([-track.expression[index] / UNIT_SD, np.full(6, -3.0)])
         high = np.concatenate([(1.0 - track.expression[index]) / UNIT_SD, np.full(6, 3.0)])
