@@ -23,6 +23,8 @@ DARK_SHARE, LIGHT_SHARE = 0.42, 0.62
 TOOTH_SHARE = 0.6
 """Share of the brightness expected of teeth below which what the photo shows are none."""
 MIN_TOOTH_PX = 12
+LEAST_LIT = 0.65
+"""Teeth are expected with no less of the light, however dark an open mouth is."""
 REDDER = 0.035
 """Share of red in lips over that in teeth, at least, where it can tell the two apart."""
 LUMINANCE = f32([0.299, 0.587, 0.114])
@@ -71,13 +73,17 @@ class SeenMouth:
         self.shows_teeth = False
 
     def tooth_like(self, expected: Float) -> Float:
-        """RGB (3,) of the teeth: the photo's own, or `expected` where it shows none.
+        """RGB (3,) of the teeth: the photo's own, or nearly `expected` where it shows none.
 
         What is much darker than teeth would be in this light is tongue or shade.
         """
         tooth = None if self._brightest is None else np.median(self._brightest, axis=0)
-        if tooth is None or float(tooth @ LUMINANCE) < TOOTH_SHARE * float(expected @ LUMINANCE):
+        if tooth is None:
             return expected
+        share = float(tooth @ LUMINANCE) / max(float(expected @ LUMINANCE), 1.0)
+        if share < TOOTH_SHARE:
+            # No tooth, but it tells how much of the light comes in.
+            return f32(expected * max(np.sqrt(share), LEAST_LIT))
         self.shows_teeth = True
         return np.asarray(tooth, np.float32)
 
