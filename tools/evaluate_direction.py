@@ -29,6 +29,7 @@ from emotalk_cli.decoders.eye_direction import find_blinks, gaze_of
 from emotalk_cli.decoders.motion import Motion, add_pose, pose_delta
 from emotalk_cli.decoders.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.sampling import Draw, sample_motion
+from emotalk_cli.decoders.speech_beats import beats_of
 from emotalk_cli.decoders.style import read_style
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.default_model import load_default_face_model
@@ -49,6 +50,7 @@ KEY_S = 4.0
 FRAMES_IN = round(1.0 * FPS)
 """Frames that an emotion takes to grow at the start."""
 SLOW_S = 0.35
+QUANTILES = (0.05, 0.5, 0.95)
 CLOSED_IPA = ("p", "b", "m")
 CLOSED_SHARE = 0.1
 """Lips are shut where their gap is below this share of the recording's 95th percentile."""
@@ -233,29 +235,37 @@ def speech_table(people: list[Person]) -> Table:
 
 def _r(a: ArrayLike, b: ArrayLike) -> float:
     """Pearson's r."""
-    return float(np.corrcoef(a, b)[0, 1])
+    return float(np.corrcoef(np.asarray(a, np.float64), np.asarray(b, np.float64))[0, 1])
 
 
 def auto_table(people: list[Person]) -> Table:
-    """How the strength of an emotion follows the voice (Pearson's r), and how strong it is."""
-    table = Table("measured", "mean", "least", "most", title="happy:auto")
+    """How the strength of an emotion follows the loudness of speech, and how strong it is."""
+    table = Table("measured, in speech", "mean", "least", "most", title="happy:auto")
     direction = Direction(emotion=parse_emotion("happy:auto"), onset_s=0.0)
-    rows: dict[str, list[float]] = {"r with loudness": [], "r of smile with loudness": []}
-    rows |= {"strength, middle": [], "strength, 5 %": [], "strength, 95 %": []}
+    found: dict[str, list[float]] = {}
     for person in people:
         features, times = person.speech.features, person.speech.times_s
+        said = (beats_of(features, times).speaking > 0.5) & (times > FRAMES_IN / FPS)
         clock = np.arange(len(features.energy_db)) / features.rate_hz
-        loud = gaussian_filter1d(np.interp(times, clock, features.energy_db), SLOW_S * FPS)
+        loud = _slow(np.interp(times, clock, features.energy_db), said)
         strength = weights_of(direction, features, times)[:, EMOTIONS.index("happy")]
         made = person.act("happy:auto").expression[:, person.units.index("mouthSmileLeft")]
-        smile = gaussian_filter1d(made, SLOW_S * FPS)
-        rows["r with loudness"].append(_r(strength, loud))
-        rows["r of smile with loudness"].append(_r(smile[FRAMES_IN:], loud[FRAMES_IN:]))
-        for name, share in (("middle", 0.5), ("5 %", 0.05), ("95 %", 0.95)):
-            rows[f"strength, {name}"].append(float(np.quantile(strength, share)))
-    for name, found in rows.items():
-        table.add_row(name, f"{np.mean(found):.2f}", f"{min(found):.2f}", f"{max(found):.2f}")
+        for name, value in (
+            ("r of strength with loudness", _r(strength[said], loud[said])),
+            ("r of the smile with loudness", _r(_slow(made, said)[said], loud[said])),
+            *((f"strength, quantile {q}", np.quantile(strength[said], q)) for q in QUANTILES),
+        ):
+            found.setdefault(name, []).append(float(value))
+    for name, values in found.items():
+        table.add_row(name, f"{np.mean(values):.2f}", f"{min(values):.2f}", f"{max(values):.2f}")
     return table
+
+
+def _slow(values: ArrayLike, counted: NDArray[np.bool_]) -> Array:
+    """The mean around each frame (T,) of those that are counted."""
+    weight = gaussian_filter1d(counted.astype(np.float64), SLOW_S * FPS)
+    total = gaussian_filter1d(np.where(counted, values, 0.0), SLOW_S * FPS)
+    return np.asarray(total / np.maximum(weight, 1e-3))
 
 
 def direction_table(people: list[Person], clip: FaceTrack | None) -> Table:

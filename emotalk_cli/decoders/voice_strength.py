@@ -28,12 +28,12 @@ TILT_BANDS = (0.33, 0.83)
 """Where 1 and 5 kHz lie among mel bands from 60 to 7600 Hz, as a share of them."""
 MIDDLE = (0.4, 0.8)
 """Strength at an ordinary moment of a flat and of a lively voice."""
-SWING = 0.35
+SWING = 0.22
 """Change of the strength per standard deviation of loudness and height."""
 LOUDNESS = 0.6
 """Share of loudness in them; the rest is height."""
-LEAST_SPREAD_DB = 3.0
-LEAST_SPREAD_SEMITONES = 1.0
+LEAST_SPREAD_DB = 1.5
+LEAST_SPREAD_SEMITONES = 0.7
 PAUSE_SHARE = 0.6
 """What is left of the strength in a pause."""
 
@@ -44,26 +44,22 @@ def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
     speaking = beats_of(features, rows).speaking > 0.5
     if not speaking.any():
         return np.zeros(len(times_s))
+    sigma = SMOOTH_S * features.rate_hz
     level = features.energy_db.astype(np.float64)
-    loudness = _relative(level, speaking, LEAST_SPREAD_DB)
+    loudness = _relative(_around(level, speaking, sigma), speaking, LEAST_SPREAD_DB)
     height, liveliness = np.zeros(len(rows)), _effort(features, speaking)
     voiced = speaking & (features.f0_hz > 0)
     if voiced.sum() > 1:
-        semitones = 12 * np.log2(np.where(voiced, features.f0_hz, 1.0).astype(np.float64))
-        filled = np.interp(rows, rows[voiced], semitones[voiced])
-        height = _relative(filled, voiced, LEAST_SPREAD_SEMITONES)
+        semitones = 12.0 * np.log2(np.where(voiced, features.f0_hz, 1.0).astype(np.float64))
+        height = _relative(_around(semitones, voiced, sigma), speaking, LEAST_SPREAD_SEMITONES)
         low, high = np.quantile(semitones[voiced], [0.1, 0.9])
         spread = (high - low) / 2.56  # of a normal distribution with these quantiles
         range_of_pitch = np.interp(spread, (FLAT_SEMITONES, LIVELY_SEMITONES), (0.0, 1.0))
         liveliness = max(liveliness, float(range_of_pitch))
     middle = MIDDLE[0] + (MIDDLE[1] - MIDDLE[0]) * liveliness
-    sigma = SMOOTH_S * features.rate_hz
-    # Only moments of speech count, so that a pause does not pull its neighbours down.
-    heard = np.where(speaking, LOUDNESS * loudness + (1 - LOUDNESS) * height, 0.0)
-    arousal = _smooth(heard, sigma)
-    spoken = _smooth(speaking.astype(np.float64), sigma)
-    strength = np.clip(middle + SWING * arousal / np.maximum(spoken, 1e-3), 0.0, 1.0)
-    strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * spoken
+    arousal = LOUDNESS * loudness + (1 - LOUDNESS) * height
+    strength = np.clip(middle + SWING * arousal, 0.0, 1.0)
+    strength *= PAUSE_SHARE + (1 - PAUSE_SHARE) * _smooth(speaking.astype(np.float64), sigma)
     return np.asarray(np.interp(times_s, rows, strength))
 
 
@@ -75,6 +71,15 @@ def _effort(features: AudioFeatures, speaking: NDArray[np.bool_]) -> float:
     below, above = power[:, :low].sum(axis=1), power[:, low:high].sum(axis=1)
     tilt_db = float(np.median(10 * np.log10((above + 1e-12) / (below + 1e-12))))
     return float(np.interp(tilt_db, (CALM_TILT_DB, EFFORT_TILT_DB), (0.0, 1.0)))
+
+
+def _around(values: Float, counted: NDArray[np.bool_], sigma_rows: float) -> Float:
+    """Mean of the values (N,) around each row, of those alone that are `counted`."""
+    weight = _smooth(counted.astype(np.float64), sigma_rows)
+    rows = np.arange(len(values))
+    near = weight > 1e-3
+    mean = _smooth(np.where(counted, values, 0.0), sigma_rows)[near] / weight[near]
+    return np.asarray(np.interp(rows, rows[near], mean))
 
 
 def _relative(values: Float, counted: NDArray[np.bool_], least_spread: float) -> Float:
