@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.camera import yaw_pitch_roll
+from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.fitting_points import inter_ocular
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ Float = NDArray[np.float32]
 FILM_RESIDUAL, PHOTO_RESIDUAL = 0.018, 0.03
 """Mean landmark errors, as shares of the inter-ocular distance, worth a warning. 100 clear films of
 one man reach .015, 17 clear photos .023; blurred or half hidden faces go from .015 to .026."""
+OTHER_RESIDUAL = 0.04
+"""The same for other face models than the default, whose landmarks were not measured."""
 UNSTEADY = 0.025
 """Mean third difference of the landmarks in time over the inter-ocular distance: up to .017 on
 clear films, .028 to .064 with half of the face hidden."""
@@ -26,7 +29,7 @@ LOST_SHARE = 0.3
 TURNED_DEG = 35.0
 SMALL_EYES_PX = 24.0
 BLURRED = 0.09
-"""Sharpness (`face_quality.sharpness`) below this is blur: .18 to .35 in clear films, .07 to .085
+"""Sharpness (`landmarks.sharpness`) below this is blur: .18 to .35 in clear films, .07 to .085
 with a blur of a tenth of the eyes' distance."""
 
 
@@ -37,7 +40,8 @@ class FitQuality:
     residual: median over the frames of the mean landmark error, over the inter-ocular distance;
     unsteady: mean third difference of the landmarks in time, over the same (0 for a photo); lost:
     share of the frames without a face; yaw_deg: median turn to the side, 0..180; eyes_px: median
-    inter-ocular distance; photo: whether there is one frame only.
+    inter-ocular distance; photo: whether there is one frame only; usual_model: whether the face
+    model is the default.
     """
 
     residual: float
@@ -46,6 +50,7 @@ class FitQuality:
     yaw_deg: float
     eyes_px: float
     photo: bool
+    usual_model: bool = True
 
 
 def fit_quality(landmarks: Float, track: FaceTrack) -> FitQuality:
@@ -65,18 +70,21 @@ def fit_quality(landmarks: Float, track: FaceTrack) -> FitQuality:
         yaw_deg=float(np.degrees(np.median(np.abs(yaw)))),
         eyes_px=float(np.median(eyes)),
         photo=len(landmarks) == 1,
+        usual_model=track.face_model == load_default_face_model().name,
     )
 
 
 def fit_warnings(quality: FitQuality, sharpness: float | None = None) -> tuple[str, ...]:
     """Why a fit is not to be trusted, a sentence each; nothing where it is.
 
-    sharpness: of the face by `face_quality.sharpness`, where the pictures are at hand.
+    sharpness: of the face by `landmarks.sharpness`, where the pictures are at hand.
     """
     notes = []
     if quality.lost > LOST_SHARE:
         notes.append(f"the face was lost in {quality.lost:.0%} of the frames.")
     limit = PHOTO_RESIDUAL if quality.photo else FILM_RESIDUAL
+    if not quality.usual_model:
+        limit = OTHER_RESIDUAL
     if quality.residual > limit or quality.unsteady > UNSTEADY:
         notes.append(f"{_finding(quality, limit)}: {_reason(quality, sharpness)}.")
     return tuple(notes)

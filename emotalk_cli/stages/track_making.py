@@ -26,11 +26,6 @@ STAGE = "fit-3dmm"
 KNOWN_MODELS = "default, ict:FOLDER, flame:FILE, bfm:FILE"
 VIDEO_FPS = 25.0
 """Frame rate of the track of a video that was not preprocessed."""
-BAD_RESIDUAL = 0.04
-"""Mean landmark error, as a share of the inter-ocular distance, that is worth a warning."""
-SMALL_EYES_PX = 24.0
-TURNED_DEG = 35.0
-LOST_SHARE = 0.3
 
 
 @dataclass(frozen=True)
@@ -196,20 +191,6 @@ def _identity(clips: tuple[Path, ...], face_model: str) -> Identity:
 
 def warnings_of(landmarks: NDArray[np.float32], track: FaceTrack) -> tuple[str, ...]:
     """Why a track is not to be trusted, or nothing."""
-    from emotalk_cli.face3d.camera import yaw_pitch_roll
-    from emotalk_cli.face3d.fitting_points import inter_ocular
+    from emotalk_cli.face3d.fit_quality import fit_quality, fit_warnings
 
-    eyes_px = float(np.median(inter_ocular(landmarks[track.valid][..., :2])))
-    share = float(np.median(track.residual_px[track.valid])) / max(eyes_px, 1.0)
-    lost = 1.0 - float(track.valid.mean())
-    notes = [f"the face was lost in {lost:.0%} of the frames."] if lost > LOST_SHARE else []
-    if share > BAD_RESIDUAL:
-        yaw = float(np.degrees(np.abs(np.median(yaw_pitch_roll(track.head_pose)[:, 0]))))
-        if yaw > TURNED_DEG:
-            reason = f"the head is turned by {yaw:.0f} degrees"
-        elif eyes_px < SMALL_EYES_PX:
-            reason = f"the face is small, {eyes_px:.0f} px between the eyes"
-        else:
-            reason = "something may hide the face, or the picture is blurred"
-        notes.append(f"the fit is {share:.1%} of the distance between the eyes off: {reason}.")
-    return tuple(notes)
+    return fit_warnings(fit_quality(landmarks, track))
