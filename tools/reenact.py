@@ -5,7 +5,7 @@ sound is heard. PSNR, SSIM, M-LMD and F-LMD are measured on aligned crops of 128
 `metrics.landmarks`) against the video itself, beside two controls: `still`, the photo all the
 time, which a renderer must beat, and `tracker`, the video's own landmarks found once more in
 pictures made larger by a tenth, which no renderer can beat. `fit` are the landmarks of the fitted
-motion without any picture: what the renderer was told.
+motion as the landmarker should show them: what the renderer was told.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from rich.table import Table
 
 from emotalk_cli import parts
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.camera import project
 from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.face_tracking import track_faces
 from emotalk_cli.face3d.fitting import fit_sequence
+from emotalk_cli.face3d.landmark_error import shown_landmarks
 from emotalk_cli.media import read_frames
 from emotalk_cli.metrics.evaluate import Value, compare_landmarks, compare_pictures
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align
@@ -105,8 +105,7 @@ def reenact(video: Path, renderer: str, sheets: Path | None) -> Values:
     made = Seen(drawn(photo, real.landmarks[0], track, renderer))
     again = Seen(real.pictures, AGAIN_SCALE)
     still = Seen([photo] * len(real.pictures))
-    points = project(model.landmarks(track.shape, track.expression), track.head_pose, track.camera)
-    told = align(points, track.valid, FPS)
+    told = align(shown_landmarks(track, model, photo=False), track.valid, FPS)
     values = {("fit", v.metric): v.value for v in _landmark_values(told, real.aligned())}
     crops = real.crops()
     for name, seen in (("renderer", made), ("still", still), ("tracker", again)):
