@@ -146,6 +146,11 @@ class Measure:
             model.expression_names.index(name.replace("?", "Right")) for name in names
         ]
 
+    def landmarks(self, shape: Float, expression: Float) -> Float:
+        """Landmarks (..., 478, 3) m of shapes (..., S) and expressions (..., E) as they are."""
+        moved = np.tensordot(shape, self._identity, 1) + np.tensordot(expression, self._units, 1)
+        return np.asarray(self._neutral + moved, np.float32)
+
     def response(self, views: Views) -> LandmarkOffsets:
         """Offsets, slides and responses (without modes) that explain the views best."""
         rows, error = self._rows(views), _upright(self._error_m(views), views.head_pose)
@@ -197,7 +202,7 @@ class Measure:
         errors = []
         for k, pose in enumerate(views.head_pose):
             neutral = self._neutral + np.tensordot(views.shape[k], self._identity, 1)
-            points = neutral + np.tensordot(views.expression[k], self._units, 1)
+            points = self.landmarks(views.shape[k], views.expression[k])
             seen = _lids_set_right(views.landmarks[k], project(neutral, pose, views.camera))
             depth = -move(points, pose)[:, 2:]
             gap = seen - project(points, pose, views.camera)
