@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -171,23 +171,18 @@ def paired_effect(first: Table, second: Table) -> float:
     return float(apart.mean() / spread) if spread > 1e-12 else float("nan")
 
 
-def verdict(contrasts: Sequence[Contrast], names: Mapping[str, str]) -> str:
-    """One sentence on the first pair: on what each is better, and what stays open."""
-    contrasts = [one for one in contrasts if one.better]
-    first, second = contrasts[0].first, contrasts[0].second
-    won: dict[str, list[str]] = {first: [], second: [], "": []}
-    for one in contrasts:
-        won[one.winner].append(one.outcome)
+def verdict(contrasts: Sequence[Contrast]) -> str:
+    """One sentence on one pair: on what each system is better, and what stays open."""
+    judged = [one for one in contrasts if one.better]
+    if not judged:
+        return ""
     parts = []
-    for system in (first, second):
-        if won[system]:
-            parts.append(
-                f"{names[system]} is better on {len(won[system])} of {len(contrasts)} outcomes "
-                f"({'; '.join(won[system])})"
-            )
-    if won[""]:
-        parts.append(f"the intervals leave {len(won[''])} open ({'; '.join(won[''])})")
-    return ", ".join(parts)[:1].upper() + ", ".join(parts)[1:] + "."
+    for system, words in ((judged[0].first, " is better"), (judged[0].second, ""), ("", "")):
+        won = [one.outcome for one in judged if one.winner == system]
+        count = f"{len(won)} of {len(judged)} outcomes" if words else str(len(won))
+        said = f"{system}{words} on {count}" if system else f"{count} stay open"
+        parts.append(f"{said} ({', '.join(won)})" if won else said.replace("on 0", "on none"))
+    return "; ".join(parts) + "."
 
 
 def _weighted(clips: Sequence[Moments], weights: Weights) -> Moments:

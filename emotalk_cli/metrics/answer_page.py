@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotalk_cli.metrics.answer import Contrast, Level
+from emotalk_cli.metrics.answer import Contrast, Level, verdict
 from emotalk_cli.metrics.base import HIGHER, LOWER
 from emotalk_cli.metrics.report_style import STYLE
 from emotalk_cli.metrics.statistics import CONFIDENCE, Interval
@@ -69,7 +69,7 @@ def markdown(findings: Findings) -> str:
     lines += ["", METHOD, "", "## Outcomes", ""]
     lines += _markdown_table(*_levels(findings))
     for pair in _pairs(findings):
-        lines += ["", f"## {pair[0]} minus {pair[1]}", ""]
+        lines += ["", f"## {pair[0]} minus {pair[1]}", "", _said(findings, pair), ""]
         lines += _markdown_table(*_contrasts(findings, pair))
     if findings.confusions:
         lines += ["", "## Emotion: label (row) and what was read (column)", ""]
@@ -93,7 +93,8 @@ def html(findings: Findings) -> str:
     ]
     for pair in _pairs(findings):
         title = f"{escape(pair[0])} minus {escape(pair[1])}"
-        parts.append(f"<h2>{title}</h2>{_html_table(*_contrasts(findings, pair))}")
+        table = _html_table(*_contrasts(findings, pair))
+        parts.append(f"<h2>{title}</h2><p>{escape(_said(findings, pair))}</p>{table}")
     if findings.confusions:
         parts.append("<h2>Emotion: label (row) and what was read (column)</h2>")
     for name in findings.confusions:
@@ -116,6 +117,10 @@ Table = tuple[list[str], list[list[str]]]
 
 def _pairs(findings: Findings) -> list[tuple[str, str]]:
     return list(dict.fromkeys((c.first, c.second) for c in findings.contrasts))
+
+
+def _said(findings: Findings, pair: tuple[str, str]) -> str:
+    return verdict([c for c in findings.contrasts if (c.first, c.second) == pair])
 
 
 def _levels(findings: Findings) -> Table:

@@ -95,7 +95,7 @@ def answer(
         progress.advance()
     contrasts = adjusted(contrasts)
     first = [c for c in contrasts if (c.first, c.second) == plan.compare[0]]
-    said = verdict(first, {name: name for name in plan.systems}) if first else ""
+    said = verdict(first)
     findings = Findings(
         title=plan.title,
         question=plan.question,

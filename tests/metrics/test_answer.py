@@ -101,7 +101,7 @@ def findings() -> Findings:
     return Findings(
         title="Is <one> better?",
         question="Is it?",
-        verdict=verdict(contrasts, {"a": "a", "b": "b"}),
+        verdict=verdict(contrasts),
         systems=("a", "b"),
         levels=[level("a", UP, values, [0.9] * SEEDS, CLIPS)],
         contrasts=contrasts,
@@ -116,7 +116,9 @@ def findings() -> Findings:
 
 def test_the_answer_is_written_three_times(tmp_path: Path) -> None:
     found = findings()
-    assert found.verdict == "A is better on 1 of 1 outcomes (neutral: lip r)."
+    assert found.verdict == (
+        "a is better on 1 of 1 outcomes (neutral: lip r); b on none; 0 stay open."
+    )
     text, page = markdown(found), html(found)
     assert "| neutral: lip r ↑ | 0." in text and "| happy | 2 | 1 |" in text
     assert "&lt;one&gt;" in page and "http" not in page and "<script" not in page
