@@ -387,8 +387,9 @@ def sharpness(part: NDArray[np.uint8], mesh: NDArray[np.float32]) -> float:
 
     low = np.maximum(mesh[:, :2].min(axis=0), 0).astype(int)
     high = np.maximum(mesh[:, :2].max(axis=0), low + 2).astype(int)
-    face = cv2.cvtColor(part[low[1] : high[1], low[0] : high[0]], cv2.COLOR_RGB2GRAY)
-    if not face.size:
+    face = part[low[1] : high[1], low[0] : high[0]]
+    if not face.size:  # the face lies beyond the picture
         return 0.0
-    small = cv2.resize(face, (192, 192), interpolation=cv2.INTER_AREA).astype(np.float32)
+    grey = cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (192, 192), interpolation=cv2.INTER_AREA).astype(np.float32)
     return float(cv2.Laplacian(small, cv2.CV_32F).std() / max(float(small.std()), 1.0))

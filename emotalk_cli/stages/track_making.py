@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,15 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.pixel_fit import REVISION as PIXEL_REVISION
 from emotalk_cli.stages.pixel_fit import pixel_fit, require_pictures
+from emotalk_cli.stages.track_pictures import has_pictures, shots_of
 
 if TYPE_CHECKING:
     from emotalk_cli.face3d.fitting import Identity
     from emotalk_cli.face3d.linear_model import FaceModel
 
 STAGE = "fit-3dmm"
+SHARPNESS_FRAMES, SHARPNESS_STEP = 8, 5
+"""So many pictures, and every how many-th, tell whether a clip is blurred."""
 KNOWN_MODELS = "default, ict:FOLDER, flame:FILE, bfm:FILE"
 VIDEO_FPS = 25.0
 """Frame rate of the track of a video that was not preprocessed."""
@@ -132,7 +136,7 @@ def _written(
         )
         track, notes = found.track, [*notes, found.note]
     store.write(track, job.track)
-    return FitDone(job.track, made=True, notes=(*notes, *warnings_of(landmarks, track)))
+    return FitDone(job.track, made=True, notes=(*notes, *warnings_of(landmarks, track, job.source)))
 
 
 def load_face_model(name: str) -> FaceModel:
@@ -189,8 +193,27 @@ def _identity(clips: tuple[Path, ...], face_model: str) -> Identity:
     return fit_identity(landmarks, sizes, load_face_model(face_model), valid=valid)
 
 
-def warnings_of(landmarks: NDArray[np.float32], track: FaceTrack) -> tuple[str, ...]:
-    """Why a track is not to be trusted, or nothing."""
+def warnings_of(
+    landmarks: NDArray[np.float32], track: FaceTrack, source: Path | None = None
+) -> tuple[str, ...]:
+    """Why a track is not to be trusted, or nothing; the source's pictures tell whether of blur."""
     from emotalk_cli.face3d.fit_quality import fit_quality, fit_warnings
 
-    return fit_warnings(fit_quality(landmarks, track))
+    quality = fit_quality(landmarks, track)
+    warnings = fit_warnings(quality)
+    if not warnings or source is None or not has_pictures(source):
+        return warnings
+    return fit_warnings(quality, _sharpness(source, track.fps))
+
+
+def _sharpness(source: Path, fps: float) -> float:
+    """Median sharpness of the face in some of the source's pictures."""
+    from emotalk_cli.face3d.landmarks import sharpness
+
+    shots = itertools.islice(shots_of(source, fps), 0, SHARPNESS_FRAMES * SHARPNESS_STEP)
+    found = [
+        sharpness(shot.picture, (shot.landmarks - shot.origin_px) * shot.scale)
+        for shot in itertools.islice(shots, 0, None, SHARPNESS_STEP)
+        if shot.landmarks is not None
+    ]
+    return float(np.median(found)) if found else 0.0

@@ -10,9 +10,10 @@ import pytest
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.media import read_frames
 from emotalk_cli.render.video import read_made_by
-from emotalk_cli.schema import Clip
+from emotalk_cli.schema import Clip, FaceTrack
 from emotalk_cli.stages.fit_3dmm import fit_3dmm
 from emotalk_cli.stages.fit_preview import FITTED, PANEL_PX, SEEN
+from emotalk_cli.stages.track_making import warnings_of
 from emotalk_cli.stages.track_pictures import Shot, shots_of
 from emotalk_cli.store import read, write
 from tests.stages.test_fit_3dmm import put_clip
@@ -108,6 +109,17 @@ def test_pictures_of_a_clip_carry_its_landmarks(tmp_path: Path) -> None:
     assert len(shots) == 30
     assert shots[0].scale == pytest.approx(0.5)
     assert shots[0].landmarks is not None and shots[0].landmarks.shape == (478, 2)
+
+
+def test_pictures_tell_whether_a_bad_fit_is_due_to_blur(tmp_path: Path) -> None:
+    clip = with_frames(put_clip(tmp_path / "a.h5", "a"))
+    track = read(fit_3dmm(clip, tmp_path / "b.h5").tracks[0], FaceTrack)
+    landmarks = read(clip, Clip).landmarks
+    assert warnings_of(landmarks, track, clip) == ()
+    bad = replace(track, residual_px=track.residual_px + 20)
+    assert "or the picture is blurred" in warnings_of(landmarks, bad)[0]
+    assert warnings_of(landmarks, bad, clip)[0].endswith("the picture is blurred.")
+    assert "hide the face, or" not in warnings_of(landmarks, bad, clip)[0]
 
 
 def test_clips_that_name_no_speaker_are_spoken_of(tmp_path: Path) -> None:
