@@ -40,7 +40,7 @@ class Pytorch3dRasteriser:
                 "Install it as its own page says, or use --photometric-backend deodr.",
             ) from error
         self._ops, self._structures, self._blending = ops, structures, blending
-        self._rasterize = rasterize_meshes.rasterize_meshes
+        self._rasterize = rasterize_meshes
         self._faces = np.asarray(triangles, np.int64)
         self._drawn: tuple[Any, Any, Any] | None = None
 
@@ -99,7 +99,7 @@ class Pytorch3dRasteriser:
         background: Double,
         channels: int,
     ) -> Any:
-        """Softly blended layers (H, W, C): three channels a time over black, then the ground."""
+        """The picture (H, W, C): three channels a time, blended softly, over the ground."""
         import torch
         from torch.nn import functional
 
@@ -107,7 +107,8 @@ class Pytorch3dRasteriser:
             pix_to_face, zbuf, dists = found, depths, distances
 
         black = self._blending.BlendParams(SIGMA, GAMMA, (0.0, 0.0, 0.0))
-        near, far = float(depths[depths > 0].min()) * 0.9, float(depths.max()) * 1.1
+        hit = depths[found >= 0].detach()
+        near, far = (0.9 * float(hit.min()), 1.1 * float(hit.max())) if len(hit) else (0.1, 1.0)
         layers = []
         for first in range(0, channels, 3):
             part = texels[..., first : first + 3]
@@ -116,5 +117,5 @@ class Pytorch3dRasteriser:
             mixed = self._blending.softmax_rgb_blend(padded, Fragments, black, znear=near, zfar=far)
             ground = torch.tensor(background[..., first : first + 3].astype(np.float32))
             alpha = mixed[0, ..., 3:]
-            layers.append(mixed[0, ..., : 3 - short] + (1.0 - alpha) * ground)
+            layers.append(alpha * mixed[0, ..., : 3 - short] + (1.0 - alpha) * ground)
         return torch.cat(layers, dim=-1)
