@@ -20,7 +20,7 @@ from emotalk_cli.decoders.speech_beats import Beats
 
 Float = NDArray[np.float64]
 
-SHIFT_DEG = 1.6
+SHIFT_DEG = 2.6
 """Eyes that are further than this from where they looked have jumped."""
 MICRO_SHARE = 0.3
 """Share of their wandering within one look that eyes keep."""
