@@ -1,0 +1,57 @@
+"""Eyes: lids unfold below their crease, whites go on where lids and iris hid them."""
+
+import numpy as np
+import pytest
+
+from emotalk_cli.render.eyeball import Eyeball
+from emotalk_cli.render.eyes import EYES, eye_box
+from emotalk_cli.render.portrait import PortraitRenderer
+from tests.render.render_person import Person
+
+
+@pytest.fixture(scope="module")
+def renderer(person: Person) -> PortraitRenderer:
+    return PortraitRenderer(person.photo, person.landmarks, person.still, person.model, size_px=384)
+
+
+def test_an_uncovered_white_is_white() -> None:
+    """An eye that looks into one corner: what it uncovers is no skin and no iris."""
+    photo = np.full((40, 60, 4), 255.0, np.float32)
+    photo[..., :3] = (200, 140, 120)
+    y, x = np.mgrid[:40, :60] + 0.5
+    opening = ((np.abs(y - 20) < 8) & (np.abs(x - 30) < 26)).astype(np.float32)
+    photo[opening > 0, :3] = (220, 215, 212)
+    photo[(opening > 0) & (x < 10), :3] = (190, 110, 100)
+    photo[np.hypot(x - 16, y - 20) < 9, :3] = (60, 40, 30)
+    across = ((x - 30) / 26).astype(np.float32)
+    centre, up = np.float32([16, 20]), np.float32([0, -1])
+    ball = Eyeball(photo, opening, centre, 8.0, up, across)
+    still = ball.draw(np.zeros(2, np.float32), 0.0, np.zeros_like(opening))
+    assert np.abs(still - photo)[opening > 0.99].max() < 1.0
+    aside = ball.draw(np.float32([24, 0]), 0.0, np.zeros_like(opening))
+    left = aside[18:23, 13:18, :3]
+    assert left.min() > 140
+    assert np.ptp(left, axis=2).max() < 40
+    assert aside[18:23, 38:43, :3].max() < 90
+
+
+def test_what_is_painted_for_an_eye_ends_above_the_cheek(person: Person) -> None:
+    points = np.ascontiguousarray(person.landmarks[:, :2])
+    for eye in EYES:
+        first, last = points[eye.upper[0]], points[eye.upper[-1]]
+        x0, y0, x1, y1 = eye_box(first, last)
+        assert x0 < first[0] < last[0] < x1
+        assert y0 < points[list(eye.brow), 1].mean()
+        assert y1 < points[205, 1]
+
+
+def test_eyes_open_wide_move_no_skin_below(person: Person, renderer: PortraitRenderer) -> None:
+    pose = person.still.head_pose[0]
+    before = renderer.frame(person.expression(), pose).astype(int).copy()
+    wide = renderer.frame(person.expression(eyeWide=1.0), pose).astype(int)
+    scale = renderer.width_px / person.photo.shape[1]
+    x, y = (person.landmarks[145, :2] * scale).astype(int)
+    under = np.s_[y + 4 : y + 12, x - 4 : x + 5]
+    assert np.abs(wide - before)[under].mean() < 3.0
+    x, y = (person.landmarks[159, :2] * scale).astype(int)
+    assert np.abs(wide - before)[y - 4 : y + 3, x - 4 : x + 5].mean() > 8.0

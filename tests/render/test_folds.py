@@ -1,0 +1,47 @@
+"""Folds of smiles: beards are none, and hair beside the face does not darken the cheeks."""
+
+import cv2
+import numpy as np
+import pytest
+
+from emotalk_cli.render.folds import SmileFolds
+from emotalk_cli.render.registration import FACE_OVAL
+from emotalk_cli.render.texture import make_texture
+from tests.render.render_person import Person
+
+
+def faded(person: Person, photo: np.ndarray) -> np.ndarray:
+    """A photo with its smile's folds taken out."""
+    points = np.ascontiguousarray(person.landmarks[:, :2])
+    texture = make_texture(photo, photo, None, (0, 0, 8, 8))
+    folds = SmileFolds(person.model, texture, points, person.still.expression[0])
+    assert folds.update(np.zeros_like(person.still.expression[0]))
+    height, width = photo.shape[:2]
+    return texture.window((0, 0, width, height))[..., :3]
+
+
+def cheek(person: Person) -> tuple[slice, slice]:
+    x, y = person.landmarks[[50, 205], :2].mean(axis=0).astype(int)
+    return np.s_[y - 8 : y + 9, x - 8 : x + 9]
+
+
+def test_dark_hair_around_the_face_leaves_the_cheeks_light(person: Person) -> None:
+    photo = person.photo.copy()
+    oval = np.zeros(photo.shape[:2], np.uint8)
+    outline = person.landmarks[list(FACE_OVAL), :2]
+    cv2.fillPoly(oval, [np.round(outline).astype(np.int32)], 1)
+    photo[oval == 0] = 8
+    box = cheek(person)
+    assert faded(person, photo)[box].mean() == pytest.approx(photo[box].mean(), rel=0.06)
+
+
+def test_a_beard_stays(person: Person) -> None:
+    rng = np.random.default_rng(0)
+    photo = person.photo.copy()
+    x, y = person.landmarks[[205, 207], :2].mean(axis=0).astype(int)
+    box = np.s_[y - 24 : y + 25, x - 24 : x + 25]
+    hair = rng.random((49, 49)) < 0.4
+    photo[box][hair] = 40
+    inner = np.s_[y - 10 : y + 11, x - 10 : x + 11]
+    before, after = photo[inner].astype(float), faded(person, photo)[inner]
+    assert after.std() > 0.8 * before.std()
