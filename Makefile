@@ -7,18 +7,28 @@ TORCH  ?= torch==2.13.0
 OPENCV := 4.11.0.86
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test lint type bench experiment clean
+.PHONY: setup extras demo test lint type bench experiment clean
 
 setup: $(STAMP)
 
 # MediaPipe asks for an OpenCV that needs libGL.so.1; the headless build of the same version does not.
+define headless
+	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python
+	$(BIN)/python -m pip install --quiet --no-deps --force-reinstall \
+	  opencv-contrib-python-headless==$(OPENCV)
+endef
+
 $(STAMP): pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet "$(TORCH)" --editable ".[dev]"
-	$(BIN)/python -m pip uninstall --quiet --yes opencv-contrib-python
-	$(BIN)/python -m pip install --quiet --no-deps opencv-contrib-python-headless==$(OPENCV)
+	$(headless)
 	touch $@
+
+# make extras EXTRAS=ui,hf: optional parts; `emotalk doctor` names them all.
+extras: setup
+	$(BIN)/python -m pip install --quiet --editable ".[$(EXTRAS)]"
+	$(headless)
 
 demo: setup
 	$(BIN)/emotalk generate --audio emotalk_cli/assets/demo_speech.flac \

@@ -33,7 +33,7 @@ class DeodrRasteriser:
         except (ImportError, NameError) as error:  # deodr 0.2.3 without trimesh: a NameError
             raise EmotalkError(
                 f"deodr cannot be used: {error}.",
-                "Install it: pip install 'emotalk[photometric]', or use another backend.",
+                "Install it: pip install --no-deps deodr==0.2.3 trimesh, or use another backend.",
             ) from error
         self._deodr = differentiable_renderer
         self._faces = np.ascontiguousarray(triangles, np.uint32)

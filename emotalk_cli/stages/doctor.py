@@ -25,7 +25,7 @@ LOW_DISK_BYTES = 1 << 30
 
 OPTIONAL: dict[str, tuple[str, str]] = {
     "transformers": ("--encoder hf:FOLDER (wav2vec2, HuBERT, Whisper)", "hf"),
-    "deodr": ("fit-3dmm --photometric", "photometric"),
+    "deodr": ("fit-3dmm --photometric (pip install --no-deps deodr==0.2.3 trimesh)", ""),
     "pytorch3d": ("pytorch3d as renderer and for --photometric", ""),
     "gradio": ("emotalk ui, the page", "ui"),
     "c2pa": ("generate --c2pa, signed provenance", "c2pa"),
@@ -231,7 +231,7 @@ def _optional() -> Iterator[Finding]:
         if importlib.util.find_spec(module) is not None:
             yield Finding("optional", module, OK, adds)
             continue
-        get = f'pip install -e ".[{extra}]"' if extra else f"pip install {_pip_name(module)}"
+        get = f"make extras EXTRAS={extra}" if extra else f"pip install {_pip_name(module)}"
         if module == "pytorch3d":
             get = "build it from its source; it has no wheel for Linux on PyPI"
         yield Finding("optional", module, ABSENT, adds, get)

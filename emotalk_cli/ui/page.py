@@ -67,7 +67,7 @@ def _gradio() -> Any:
     try:
         import gradio
     except ImportError as error:
-        raise EmotalkError("The page needs gradio.", 'pip install -e ".[ui]"') from error
+        raise EmotalkError("The page needs gradio.", "Install it: make extras EXTRAS=ui") from error
     return gradio
 
 
