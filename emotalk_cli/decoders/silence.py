@@ -18,7 +18,7 @@ BEFORE_S = 0.32
 AFTER_S = 0.28
 """Lips part so long before the first sound, and close so long after the last."""
 EASE_S = 0.1
-IDLE = 0.3
+IDLE = 0.35
 """Share of its motion that the mouth keeps in silence."""
 BEGIN_S = 0.24
 """A recording that begins with silence begins with closed lips, which are free so much later."""
