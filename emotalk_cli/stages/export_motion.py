@@ -88,11 +88,15 @@ def _write_glb(track: FaceTrack, out: Path) -> Exported:
     from emotalk_cli.face3d.gltf import write_glb
 
     delta = pose_delta(track.head_pose, track.valid, track.rest_pose)
+    # The head is set upright, so its eyes look ahead and not where they did in a turned photo.
+    looks = [n for n, name in enumerate(track.expression_names) if name.startswith("eyeLook")]
+    expression = track.expression.copy()
+    expression[:, looks] = above_rest(track)[:, looks]
     write_glb(
         out,
         load_default_face_model(),
         track.shape,
-        track.expression,
+        expression,
         delta,
         track.fps,
         f"emotalk {__version__}",

@@ -91,6 +91,17 @@ def test_a_glb_is_written(track: Path, tmp_path: Path) -> None:
     assert done.path.stat().st_size < 8_000_000
 
 
+def test_eyes_that_look_aside_in_the_photo_look_ahead_in_the_glb(tmp_path: Path) -> None:
+    rest, record = np.zeros(52, np.float32), made()
+    look = UNITS.index("eyeLookOutLeft")
+    rest[look] = 0.4
+    still = np.repeat(rest[None], FRAMES, axis=0)
+    aside = replace(record, expression=still, rest_expression=rest)
+    glb = export_motion(store.write(aside, tmp_path / "a.h5"), tmp_path / "a.glb").path.read_bytes()
+    size = int.from_bytes(glb[12:16], "little")
+    assert json.loads(glb[20 : 20 + size])["meshes"][0]["weights"][look] == 0
+
+
 def test_motion_is_read_at_another_rate(track: Path) -> None:
     motion = read_motion(track, 50.0)
     assert motion.expression.shape == (100, 52) and motion.head_pose_delta.shape == (100, 6)
