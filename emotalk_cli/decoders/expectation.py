@@ -20,8 +20,8 @@ Float = NDArray[np.float32]
 UNIT_FLOOR = 0.02
 POSE_FLOORS = (0.004, 0.004, 0.004, 0.001, 0.001, 0.001)
 """No channel is normalised by less than this: 2 % of a unit, rad, m."""
-RIDGE_FRAMES = 25.0
-"""An emotion counts as if so many frames more had shown nothing of it."""
+RIDGE_FRAMES = 1.0
+"""An emotion counts as if one frame more had shown nothing of it."""
 
 
 @dataclass(frozen=True)
