@@ -239,7 +239,7 @@ class Trainer:
         """Noise and timesteps of this share, drawn for the whole batch on every process."""
         size = self.config.batch_size
         noise = torch.randn((size, *batch.x0.shape[1:]), generator=generator)
-        timestep = torch.randint(0, diffusion.TIMESTEPS, (size,), generator=generator)
+        timestep = torch.randint(0, TIMESTEPS, (size,), generator=generator)
         part = slice(offset, offset + len(batch.x0))
         return noise[part], timestep[part]
 
