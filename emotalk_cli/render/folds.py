@@ -36,11 +36,11 @@ LIPS = (
 NOSE = (129, 49, 131, 134, 51, 5, 281, 363, 360, 279, 358, 327, 326, 2, 97, 98)
 CORNERS = ((61, 78), (291, 308))
 """Outer and inner landmark of each corner of the mouth."""
-CORNER_SHARE = 0.09
+CORNER_SHARE = 0.14
 """Reach of what is done to the corners, over the distance of the irises."""
-LIP_MARGIN_SHARE, LIP_SOFT_SHARE = 0.02, 0.05
+LIP_MARGIN_SHARE, LIP_SOFT_SHARE = 0.02, 0.03
 """The change keeps this far from lips and nose, and begins so softly beside them."""
-BEARD_FROM = (2.0, 3.0)
+BEARD_FROM = (1.5, 2.3)
 """Areas with this many times the plain skin's detail are more and more taken as beards."""
 LEAST_DETAIL = 0.006
 """Detail of skin at least, as a natural logarithm."""
@@ -128,7 +128,7 @@ def _change(photo: Float, points: Float, eyes_px: float) -> tuple[Float, NDArray
     weight *= _distance((skin > 0.99).astype(np.uint8), LIP_SOFT_SHARE * eyes_px)
     # Pores stay; lines that are deeper than those are drawn with the folds.
     detail = level - fine
-    weight *= _hairless(detail, weight, eyes_px)
+    weight *= _hairless(detail, skin, weight, eyes_px)
     usual = 2.5 * np.median(np.abs(detail[weight > 0.0])) if (weight > 0.0).any() else 0.0
     ratio = coarse - fine - np.minimum(detail + usual, 0.0)
     # All colours are held back alike, or what is left would be coloured.
@@ -143,11 +143,15 @@ def _outline(points: Float, ids: tuple[int, ...]) -> NDArray[np.int32]:
     return np.asarray(np.round(points[list(ids)]), np.int32)
 
 
-def _hairless(detail: Float, weight: Float, eyes_px: float) -> Float:
-    """1 on plain skin, 0 where a beard grows: over wide areas full of detail (h, w, 3)."""
+def _hairless(detail: Float, skin: Float, weight: Float, eyes_px: float) -> Float:
+    """1 on plain skin, 0 where a beard grows: over wide areas full of detail (h, w, 3).
+
+    skin: (h, w), 0 in lips and nose, whose edges are no hair.
+    """
     if not (weight > 0.5).any():
         return np.ones_like(weight)
-    rough = cv2.GaussianBlur(np.abs(detail).mean(axis=2), (0, 0), max(1.0, 0.03 * eyes_px))
+    rough = _blur(np.abs(detail), skin, max(1.0, 0.03 * eyes_px)).mean(axis=2)
+    rough *= cv2.GaussianBlur(skin, (0, 0), max(1.0, 0.03 * eyes_px)) > 0.05
     size = round(2 * FOLD_SHARE * eyes_px) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     rough = cv2.morphologyEx(rough, cv2.MORPH_OPEN, disc)
