@@ -102,6 +102,7 @@ def extract_audio(
         for note in value.notes:
             progress.note(f"{job.clip_id}: {note}")
 
+    store.remove_leftovers(out)
     failures = batch.run_jobs(
         hear_clip,
         jobs,

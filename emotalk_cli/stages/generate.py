@@ -96,6 +96,7 @@ def generate(
         return _found(out, motion_out, sheet, options.fps, started)
     for path in filter(None, (out, motion_out, sheet)):
         store.require_writable(path)
+    store.remove_leftovers(out.parent)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
         heard = pool.submit(_hear, audio, options, made_by, progress)

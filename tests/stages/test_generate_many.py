@@ -1,12 +1,14 @@
 """Manifests: a video a row, bad rows listed, nothing written outside the folder."""
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
@@ -75,7 +77,7 @@ def test_rows_take_the_defaults_and_their_own_values(tmp_path: Path) -> None:
         ("audio,face,emotoin\na,b,c\n", "Did you mean 'emotion'"),
         ("audio,face\n", "lists no videos"),
         ("", "no column 'audio'"),
-        ("audio,face\na,\"b", "cannot be read as a CSV"),
+        ('audio,face\na,"b', "cannot be read as a CSV"),
     ],
 )
 def test_files_that_are_no_manifest(text: str, problem: str, tmp_path: Path) -> None:
@@ -98,3 +100,15 @@ def test_standard_input_and_output(speech: Path, tmp_path: Path) -> None:
     assert empty.returncode == 1
     assert b"Standard input is empty" in empty.stderr
     assert not empty.stdout
+
+
+def test_what_a_kill_left_is_removed(speech: Path, tmp_path: Path) -> None:
+    jobs = manifest(tmp_path, f"{speech},{DEMO_FACE},one,,,64,")
+    out = tmp_path / "videos"
+    out.mkdir()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = out / store.temporary_prefix().replace(str(os.getpid()), str(ended.pid))
+    left.with_name(f"{left.name}x-one.mp4").write_bytes(b"half")
+    assert generate_many(jobs, out).made == 1
+    assert [path.name for path in out.iterdir()] == ["one.mp4"]
