@@ -165,10 +165,17 @@ def adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
 
 def paired_effect(first: Table, second: Table) -> float:
     """Cohen's d of the clips' paired differences, averaged over seeds."""
-    apart = np.nanmean(first.values, 0) - np.nanmean(second.values, 0)
+    apart = _over_seeds(first.values) - _over_seeds(second.values)
     apart = apart[np.isfinite(apart)]
     spread = apart.std(ddof=1) if len(apart) > 1 else 0.0
     return float(apart.mean() / spread) if spread > 1e-12 else float("nan")
+
+
+def _over_seeds(values: Float) -> Float:
+    """Mean over seeds of values (S, C), missing ones left out: (C,)."""
+    seen = np.isfinite(values)
+    sums = np.where(seen, values, 0.0).sum(0)
+    return np.where(seen.any(0), sums / np.maximum(seen.sum(0), 1), np.nan)
 
 
 def verdict(contrasts: Sequence[Contrast]) -> str:
