@@ -166,7 +166,7 @@ def _memory_bytes() -> int:
 def _models() -> Iterator[Finding]:
     """The face model and the checkpoints inside the package, read as `generate` reads them."""
     from emotalk_cli.decoders.checkpoint import load_decoder
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     again = "Install emotalk again: the package is damaged."
     try:

@@ -30,7 +30,7 @@ from emotalk_cli.stages.video_making import draw_video
 from emotalk_cli.stages.video_options import VideoOptions
 
 if TYPE_CHECKING:
-    from emotalk_cli.decoders.direction import Direction
+    from emotalk_cli.decoders.direction.direction import Direction
     from emotalk_cli.decoders.motion import Motion
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from emotalk_cli.decoders.emotions import EMOTIONS
+from emotalk_cli.decoders.direction.emotions import EMOTIONS
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.video_options import VideoOptions
