@@ -65,6 +65,13 @@ class VideoOptions:
                 f"{self.fps:g} frames a second cannot be made.",
                 f"--fps takes {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g}; 25 is usual.",
             )
+        from emotalk_cli.render.framing import CROPS
+
+        if self.crop not in CROPS:
+            raise EmotalkError(f"There is no --crop '{self.crop}'.", f"Known: {', '.join(CROPS)}.")
+        for path in self.c2pa or ():
+            if not path.is_file():
+                raise EmotalkError(f"There is no file {path}.", "Check the paths after --c2pa.")
         low, high = SIZE_RANGE_PX
         if self.size_px is not None and not low <= self.size_px <= high:
             raise EmotalkError(
