@@ -14,7 +14,7 @@ from emotalk_cli.schema import FaceTrack
 
 
 class FaceGeometry(Protocol):
-    """What the rooms beside face3d may ask of a linear face model (`face3d.linear_model`)."""
+    """What the rooms beside face3d may ask of a face model (`face3d.models.linear_model`)."""
 
     @property
     def name(self) -> str: ...
@@ -157,14 +157,14 @@ SPEECH_ENCODERS: Table = {
     "hf": "emotalk_cli.audio.hf_encoder:HfEncoder",
 }
 FACE_MODELS: Table = {
-    "default": "emotalk_cli.face3d.default_model:load_default_face_model",
-    "ict": "emotalk_cli.face3d.ict_model:load_ict_model",
-    "flame": "emotalk_cli.face3d.flame_model:load_flame_model",
-    "bfm": "emotalk_cli.face3d.bfm_model:load_bfm_model",
+    "default": "emotalk_cli.face3d.models.default_model:load_default_face_model",
+    "ict": "emotalk_cli.face3d.models.ict_model:load_ict_model",
+    "flame": "emotalk_cli.face3d.models.flame_model:load_flame_model",
+    "bfm": "emotalk_cli.face3d.models.bfm_model:load_bfm_model",
 }
 DIFFERENTIABLE_RASTERISERS: Table = {
-    "deodr": "emotalk_cli.face3d.rasteriser_deodr:DeodrRasteriser",
-    "pytorch3d": "emotalk_cli.face3d.rasteriser_pytorch3d:Pytorch3dRasteriser",
+    "deodr": "emotalk_cli.face3d.photometric.rasteriser_deodr:DeodrRasteriser",
+    "pytorch3d": "emotalk_cli.face3d.photometric.rasteriser_pytorch3d:Pytorch3dRasteriser",
 }
 RENDERERS: Table = {
     "portrait": "emotalk_cli.render.pasted:animate_portrait",

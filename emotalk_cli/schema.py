@@ -193,7 +193,7 @@ class FaceTrack(Record):
     emotion_weights: Float | None = array(
         "T 8",
         "",
-        "share of each emotion in the order of decoders.emotions.EMOTIONS; absent: as labelled",
+        "share of each emotion in the order of emotion_names.EMOTIONS; absent: as labelled",
         low=0.0,
         high=1.0,
         optional=True,
@@ -207,7 +207,10 @@ class FaceTrack(Record):
         optional=True,
     )
     light: Float | None = array(
-        "9 3", "", "light as harmonics of camera-space normals, face3d.appearance", optional=True
+        "9 3",
+        "",
+        "light as harmonics of camera-space normals, face3d.photometric.appearance",
+        optional=True,
     )
     colour_error: Float | None = array(
         "T", "of 255", "mean difference of drawn and seen colours", low=0.0, optional=True

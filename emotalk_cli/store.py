@@ -240,7 +240,7 @@ def refuse_other(path: Path, before: Any, made_by: MadeBy) -> None:
         return
     raise StaleOutputError(
         f"{path} was made otherwise: {_difference(before, now)}.",
-        "Add --overwrite to make it again, or choose another output folder.",
+        "Add --overwrite to make it again, or choose another output.",
     )
 
 
@@ -276,7 +276,10 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise RecordError(f"{path} is not a readable HDF5 file.", _REMAKE) from error
+        raise RecordError(
+            f"{path} is not a readable HDF5 file.",
+            "Give a file that emotalk wrote; if it was one, make it again.",
+        ) from error
     try:
         with file:
             _check_header(file, path)

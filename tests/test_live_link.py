@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.live_link import ANGLES, UNITS, head_angles, read_live_link, write_live_link
 
 REAL_HEADER = (

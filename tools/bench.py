@@ -26,11 +26,11 @@ from emotalk_cli import parts, store
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
 from emotalk_cli.decoders.checkpoint import load_decoder
-from emotalk_cli.decoders.emotions import parse_emotion
+from emotalk_cli.decoders.direction.emotions import parse_emotion
 from emotalk_cli.decoders.sampling import sample_motion
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_photo, fit_sequence
+from emotalk_cli.face3d.fitting.fit import fit_photo, fit_sequence
 from emotalk_cli.face3d.landmarks import require_face
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.render.body import breathing
 from emotalk_cli.render.pasted import animate_portrait

@@ -22,19 +22,19 @@ from scipy.ndimage import gaussian_filter1d
 
 from emotalk_cli import parts, store
 from emotalk_cli.audio.features import extract_features
+from emotalk_cli.decoders.acting.speech_beats import beats_of
 from emotalk_cli.decoders.checkpoint import load_decoder
-from emotalk_cli.decoders.direction import Direction, direct, weights_of
-from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
-from emotalk_cli.decoders.eye_direction import find_blinks, gaze_of
+from emotalk_cli.decoders.direction.direction import Direction, direct, weights_of
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, parse_emotion
+from emotalk_cli.decoders.direction.eye_direction import find_blinks, gaze_of
+from emotalk_cli.decoders.direction.style import read_style
+from emotalk_cli.decoders.lips.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.motion import Motion, add_pose, pose_delta
-from emotalk_cli.decoders.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.decoders.speech_beats import beats_of
-from emotalk_cli.decoders.style import read_style
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_photo
+from emotalk_cli.face3d.fitting.fit import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.motion_making import WEIGHTS

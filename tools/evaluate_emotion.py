@@ -21,18 +21,18 @@ from rich.table import Table
 from emotalk_cli import parts, store
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
+from emotalk_cli.decoders.acting.head_motion import MANNERS
+from emotalk_cli.decoders.acting.prototypes import prototypes
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.emotions import EMOTIONS, emotion_curve
-from emotalk_cli.decoders.head_motion import MANNERS
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, emotion_curve
+from emotalk_cli.decoders.lips.mouth import mouth_of
 from emotalk_cli.decoders.motion import add_pose
-from emotalk_cli.decoders.mouth import mouth_of
-from emotalk_cli.decoders.prototypes import prototypes
 from emotalk_cli.decoders.sampling import sample_motion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_photo
+from emotalk_cli.face3d.fitting.fit import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.face3d.rest import resting_expression
 from emotalk_cli.metrics.emotion_pictures import EMOTIONS as CLASSES
 from emotalk_cli.metrics.emotion_pictures import FACE, PictureEmotionReader

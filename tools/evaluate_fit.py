@@ -22,11 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.camera import rotation_matrix, rotation_vector
-from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.face_mesh import FaceMesh
 from emotalk_cli.face3d.face_tracking import track_faces
-from emotalk_cli.face3d.fitting import fit_identity, fit_photo, fit_sequence
-from emotalk_cli.face3d.fitting_points import (
+from emotalk_cli.face3d.fitting.fit import fit_identity, fit_photo, fit_sequence
+from emotalk_cli.face3d.fitting.points import (
     INNER_CORNERS,
     INNER_LIPS,
     OUTER_LIPS,
@@ -34,7 +33,8 @@ from emotalk_cli.face3d.fitting_points import (
     lip_gap,
 )
 from emotalk_cli.face3d.landmark_error import shown_landmarks
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.media import probe, read_frames
 from emotalk_cli.schema import FaceTrack, MadeBy
 from tools.rendered_heads import SIZE_PX, HeadStudio, random_face, read_skins

@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from emotalk_cli import store
-from emotalk_cli.decoders.acting import act_face
+from emotalk_cli.decoders.acting.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
+from emotalk_cli.decoders.acting.head_motion import TRACKER_SIGMA
+from emotalk_cli.decoders.acting.performance import act_face
+from emotalk_cli.decoders.acting.speech_beats import beats_of
+from emotalk_cli.decoders.acting.voice_reel import cut_speech, join
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.data import is_held_out
-from emotalk_cli.decoders.emotions import EmotionCurve, emotion_curve
-from emotalk_cli.decoders.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
-from emotalk_cli.decoders.head_motion import TRACKER_SIGMA
+from emotalk_cli.decoders.direction.emotions import EmotionCurve, emotion_curve
 from emotalk_cli.decoders.motion import Motion, pose_delta
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.decoders.speech_beats import beats_of
-from emotalk_cli.decoders.voice_reel import cut_speech, join
+from emotalk_cli.decoders.training.data import is_held_out
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.motion_making import WEIGHTS
 

@@ -17,12 +17,12 @@ from rich.console import Console
 
 from emotalk_cli import store
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.data import is_held_out
-from emotalk_cli.decoders.emotions import emotion_curve
-from emotalk_cli.decoders.mouth import LIPS, mouth_of
+from emotalk_cli.decoders.direction.emotions import emotion_curve
+from emotalk_cli.decoders.lips.mouth import LIPS, mouth_of
 from emotalk_cli.decoders.sampling import Draw, sample_motion
+from emotalk_cli.decoders.training.data import is_held_out
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack
 from emotalk_cli.stages.motion_making import WEIGHTS
 

@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from emotalk_cli.audio.features import extract_features
-from emotalk_cli.decoders.articulators import lips_of_phone
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.emotions import parse_emotion
+from emotalk_cli.decoders.direction.emotions import parse_emotion
+from emotalk_cli.decoders.lips.articulators import lips_of_phone
 from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.schema import MadeBy

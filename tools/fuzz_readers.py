@@ -225,8 +225,8 @@ def _record_nasties(folder: Path) -> list[Path]:
 
 
 def _yaml(path: Path) -> None:
-    from emotalk_cli.decoders.config import read_config
-    from emotalk_cli.decoders.emotions import parse_emotion
+    from emotalk_cli.decoders.direction.emotions import parse_emotion
+    from emotalk_cli.decoders.training.config import read_config
     from emotalk_cli.errors import EmotalkError
 
     refused = []

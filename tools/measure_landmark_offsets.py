@@ -21,25 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.camera import move, project, rotation_matrix, yaw_pitch_roll
-from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.face_mesh import FaceMesh
-from emotalk_cli.face3d.fitting_basis import lips_closed
-from emotalk_cli.face3d.fitting_eyes import MIDDLE, SHUT_SHARE
-from emotalk_cli.face3d.fitting_points import (
-    INNER_CORNERS,
-    INNER_LIPS,
-    LIDS_LEFT,
-    LIDS_RIGHT,
-    OUTER_LIPS,
-)
-from emotalk_cli.face3d.landmark_offsets import (
+from emotalk_cli.face3d.fitting.basis import lips_closed
+from emotalk_cli.face3d.fitting.eyes import MIDDLE, SHUT_SHARE
+from emotalk_cli.face3d.fitting.landmark_offsets import (
     OFFSETS_PATH,
     SLIDE_TERMS,
     LandmarkOffsets,
     turn_terms,
     write_offsets,
 )
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.fitting.points import (
+    INNER_CORNERS,
+    INNER_LIPS,
+    LIDS_LEFT,
+    LIDS_RIGHT,
+    OUTER_LIPS,
+)
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from tools.rendered_heads import HeadStudio, random_face, read_skins
 
 Float = NDArray[np.float32]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from emotalk_cli.decoders.emotions import EMOTIONS
+from emotalk_cli.decoders.direction.emotions import EMOTIONS
 from emotalk_cli.media import read_frames
 from emotalk_cli.render.sheet import contact_sheet
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, generate

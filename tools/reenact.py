@@ -25,10 +25,10 @@ from rich.table import Table
 
 from emotalk_cli import parts
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.face_tracking import track_faces
-from emotalk_cli.face3d.fitting import fit_sequence
+from emotalk_cli.face3d.fitting.fit import fit_sequence
 from emotalk_cli.face3d.landmark_error import shown_landmarks
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.media import read_frames
 from emotalk_cli.metrics.evaluate import Value, compare_landmarks, compare_pictures
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.camera import project, rotation_matrix, rotation_vector
-from emotalk_cli.face3d.fitting import fit_photo
-from emotalk_cli.face3d.fitting_basis import vertex_normals
+from emotalk_cli.face3d.fitting.basis import vertex_normals
+from emotalk_cli.face3d.fitting.fit import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.schema import MadeBy
 from tools.build_face_model import render

@@ -21,7 +21,7 @@ from torch.nn import functional as nnf
 from emotalk_cli.audio.augment import augment
 from emotalk_cli.audio.hama_encoder import HamaHiddenEncoder
 from emotalk_cli.audio.waveform import normalise_level
-from emotalk_cli.decoders.articulators import (
+from emotalk_cli.decoders.lips.articulators import (
     ARTICULATIONS,
     INPUT_LIMIT,
     KERNEL,

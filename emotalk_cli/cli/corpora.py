@@ -183,7 +183,7 @@ def act(
     overwrite: Overwrite = False,
 ) -> None:
     """Real voices -> an emotional corpus by a documented prior, to train the emotion decoder."""
-    from emotalk_cli.decoders.emotions import EMOTIONS
+    from emotalk_cli.decoders.direction.emotions import EMOTIONS
     from emotalk_cli.stages.act import act
 
     with terminal.bars() as progress:

@@ -187,12 +187,17 @@ def generate(
     )
     if manifest is not None:
         if audio or face or motion_out or sheet:
-            raise typer.BadParameter("with --manifest the CSV names audio and face, -o a folder")
+            raise typer.BadParameter(
+                "--audio, --face, --motion-out and --sheet do not go with --manifest: the CSV "
+                "names audio and face, -o a folder, --keep-motion keeps the motion"
+            )
         runs = Runs(workers, cluster, shard, overwrite)
         _make_many(manifest, output or Path("videos"), options, keep_motion, runs)
         return
+    if keep_motion or shard or cluster:
+        raise typer.BadParameter("--keep-motion, --shard and --cluster belong to --manifest")
     if face is None or (audio is None and motion is None):
-        raise typer.BadParameter("give --audio and --face, or --manifest")
+        raise typer.BadParameter("give --audio and --face, --motion and --face, or --manifest")
     _make_one(audio, face, output, options, motion_out, sheet, overwrite=overwrite)
 
 
@@ -215,7 +220,7 @@ def _make_many(
             manifest, folder, options, keep_motion=keep_motion, **runs._asdict(), progress=progress
         )
     terminal.say(
-        f"{done.made} videos made ({done.seconds:.0f} s), {done.skipped} there already, "
+        f"{done.made} videos made, {done.video_s:.0f} s long; {done.skipped} there already, "
         f"{len(done.failures)} failed: {folder}"
     )
     terminal.tell(done)
@@ -254,5 +259,5 @@ def _make_one(
         terminal.say(f"Wrote {path}")
     terminal.say(
         f"{made.duration_s:.1f} s of video, {made.width_px} x {made.height_px} at {made.fps:g} "
-        f"frames/s, in {made.elapsed_s:.1f} s ({made.duration_s / made.elapsed_s:.1f} x real time)"
+        f"frames/s, made in {made.elapsed_s:.1f} s"
     )

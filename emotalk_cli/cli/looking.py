@@ -12,13 +12,13 @@ from emotalk_cli.cli.options import EXIT_PROBLEM, Overwrite
 
 
 def inspect(
-    path: Annotated[Path, typer.Argument(help="A file that this program wrote.")],
+    path: Annotated[Path, typer.Argument(help="A file or folder that this program wrote.")],
     plot: Annotated[Path | None, typer.Option(help="Draw it into this PNG file.")] = None,
 ) -> None:
     """Say what is in one of the project's files."""
     from emotalk_cli.stages.inspect import inspect
 
-    print(inspect(path, plot=plot))
+    terminal.show(inspect(path, plot=plot))
 
 
 def doctor() -> None:
@@ -26,10 +26,7 @@ def doctor() -> None:
     from emotalk_cli.stages.doctor import doctor as look
 
     found = look()
-    for finding in found.findings:
-        print(f"{finding.state:<7} {finding.topic:<9} {finding.name}: {finding.text}")
-        if finding.remedy:
-            print(f"{'':<17} -> {finding.remedy}")
+    terminal.show(found)
     terminal.say("All that is needed works." if found.healthy else "Something needed is broken.")
     if not found.healthy:
         raise typer.Exit(EXIT_PROBLEM)

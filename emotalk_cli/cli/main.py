@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, NoReturn
@@ -16,6 +17,7 @@ from emotalk_cli.cli.options import EXIT_PROBLEM
 from emotalk_cli.errors import EmotalkError
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 ANYWHERE = ("--quiet", "-q", "--debug", "--json")
 """Flags that may stand before or behind the subcommand."""
 TRAININGS = {
@@ -84,6 +86,8 @@ _add_commands()
 
 def main() -> None:
     """Run the command line; every problem of the user's becomes a message and exit code 1."""
+    # What a cluster's or a container's stop sends: end as on an error, with everything tidied.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     arguments = sys.argv[1:]
     given = set(arguments)
     terminal.setup(
@@ -96,7 +100,7 @@ def main() -> None:
         _exit_with(error)
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
-            terminal.say("Stopped. The same command goes on where it was.")
+            terminal.say("Stopped. Nothing is left half-written; run the same command to go on.")
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -51,6 +51,14 @@ def say(text: str) -> None:
         _console().print(_printable(text), markup=False)
 
 
+def show(result: Any) -> None:
+    """What was asked for: its text on stdout, or the same as one JSON object with --json."""
+    if _settings.json:
+        tell(result)
+    else:
+        print(result)
+
+
 def say_error(error: EmotalkError) -> None:
     """What is wrong, and what to do next."""
     if _settings.json:

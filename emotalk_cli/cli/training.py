@@ -23,7 +23,8 @@ def training(name: str) -> Callable[..., None]:
         audio: Annotated[Path, typer.Argument(help="Folder of audio features.")],
         output: Output = folder,
         config: Annotated[
-            Path | None, typer.Option(help="YAML of training options; the README lists them.")
+            Path | None,
+            typer.Option(help="YAML of options, as data_manifests/train.yaml."),
         ] = None,
         steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
         overfit: Annotated[

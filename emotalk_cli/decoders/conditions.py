@@ -12,16 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.articulators import (
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, NEUTRAL
+from emotalk_cli.decoders.lips.articulators import (
     ARTICULATIONS,
     HIDDEN_PREFIX,
     SPEECH,
     articulations,
     log_posteriors,
 )
-from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
+from emotalk_cli.decoders.lips.silence import speaking
 from emotalk_cli.decoders.motion import resample
-from emotalk_cli.decoders.silence import speaking
 from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float32]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.decoders.motion import POSE_NAMES
 from emotalk_cli.decoders.spec import Spec
-from emotalk_cli.decoders.targets import Parts
+from emotalk_cli.decoders.training.targets import Parts
 
 Float = NDArray[np.float32]
 

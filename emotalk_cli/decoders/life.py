@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.blinks import blink_times
-from emotalk_cli.decoders.emotions import EMOTIONS
-from emotalk_cli.decoders.eye_direction import close_lids, find_blinks, gaze_of, look_at
+from emotalk_cli.decoders.acting.blinks import blink_times
+from emotalk_cli.decoders.acting.speech_beats import Beats
+from emotalk_cli.decoders.direction.emotions import EMOTIONS
+from emotalk_cli.decoders.direction.eye_direction import close_lids, find_blinks, gaze_of, look_at
 from emotalk_cli.decoders.motion import Motion
-from emotalk_cli.decoders.speech_beats import Beats
 
 Float = NDArray[np.float64]
 

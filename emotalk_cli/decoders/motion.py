@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.lips.mouth import Mouth
 
 Float = NDArray[np.float32]
 

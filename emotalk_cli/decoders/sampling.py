@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotalk_cli.decoders import diffusion, groups
-from emotalk_cli.decoders.articulators import CLOSED, ROUNDED, TEETH
+from emotalk_cli.decoders.acting.speech_beats import beats_of
 from emotalk_cli.decoders.checkpoint import Decoder
-from emotalk_cli.decoders.closures import close_lips, to_teeth, touch_strength
 from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
-from emotalk_cli.decoders.expectation import natural
 from emotalk_cli.decoders.life import enliven
+from emotalk_cli.decoders.lips.articulators import CLOSED, ROUNDED, TEETH
+from emotalk_cli.decoders.lips.closures import close_lips, to_teeth, touch_strength
+from emotalk_cli.decoders.lips.mouth import Mouth
+from emotalk_cli.decoders.lips.rounding import round_lips, rounding_strength
+from emotalk_cli.decoders.lips.silence import at_rest
 from emotalk_cli.decoders.motion import POSE_NAMES, Motion, compose, resample
-from emotalk_cli.decoders.mouth import Mouth
-from emotalk_cli.decoders.rounding import round_lips, rounding_strength
-from emotalk_cli.decoders.silence import at_rest
 from emotalk_cli.decoders.spec import Spec, check_pair
-from emotalk_cli.decoders.speech_beats import beats_of
-from emotalk_cli.decoders.windows import told_speech
+from emotalk_cli.decoders.training.expectation import natural
+from emotalk_cli.decoders.training.windows import told_speech
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures, check_seed
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.lips.mouth import Mouth
 from emotalk_cli.errors import EmotalkError
 
 SPEC_VERSION = 1

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.store import atomic_path
 
 Float = NDArray[np.float32]

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.fitting_basis import basis_of
-from emotalk_cli.face3d.fitting_expression import start
-from emotalk_cli.face3d.fitting_problem import residuals
+from emotalk_cli.face3d.fitting.basis import basis_of
+from emotalk_cli.face3d.fitting.expression import start
+from emotalk_cli.face3d.fitting.problem import residuals
 
 if TYPE_CHECKING:
-    from emotalk_cli.face3d.linear_model import FaceModel
+    from emotalk_cli.face3d.models.linear_model import FaceModel
     from emotalk_cli.schema import FaceTrack
 
 Float = NDArray[np.float32]

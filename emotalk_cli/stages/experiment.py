@@ -89,7 +89,7 @@ def _configs(plan: Plan, out: Path) -> dict[str, Path]:
     """Each decoder's training options as a YAML file that `emotalk train-*` takes."""
     import yaml
 
-    from emotalk_cli.decoders.config import read_config
+    from emotalk_cli.decoders.training.config import read_config
 
     written = {}
     for name in plan.decoders:

@@ -225,7 +225,7 @@ def _floor(outcome: Outcome, paths: Sequence[Path], sets: Sets) -> float:
 
 def _moments(track: FaceTrack, metric: str) -> Moments:
     """Moments of the units that a Fréchet outcome looks at, and of their change."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     lips = set(load_default_face_model().lip_units)
     chosen = [(name in lips) == FRECHET[metric] for name in track.expression_names]

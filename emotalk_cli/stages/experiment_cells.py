@@ -112,7 +112,7 @@ def perform(
 
     Without decoders the face is still. The rest of the face and the camera are the track's.
     """
-    from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
+    from emotalk_cli.decoders.direction.emotions import EMOTIONS, NEUTRAL
     from emotalk_cli.decoders.motion import add_pose
     from emotalk_cli.decoders.sampling import Draw, sample_motion
 
@@ -204,7 +204,7 @@ def reference_rows(sets: Mapping[str, Path], reader: Path) -> list[ScoreRow]:
 @functools.cache
 def _surface() -> FaceSurface:
     """The surface of the default face model, made once per process."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
     from emotalk_cli.metrics.surface import FaceSurface
 
     model = load_default_face_model()

@@ -21,8 +21,8 @@ from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, Labels, MadeBy
 from emotalk_cli.stages.experiment_plan import DataPlan
 
 if TYPE_CHECKING:
-    from emotalk_cli.decoders.emotions import EmotionCurve
-    from emotalk_cli.decoders.mouth import Mouth
+    from emotalk_cli.decoders.direction.emotions import EmotionCurve
+    from emotalk_cli.decoders.lips.mouth import Mouth
 
 STAGE = "experiment"
 TRACKS, AUDIO = "tracks", "audio"
@@ -157,7 +157,7 @@ def _counted(root: Path, acted: bool, by: str) -> Sets:
 
 def _divided(home: Path, plan: DataPlan, progress: Progress) -> tuple[list[_Clip], str, bool]:
     """All clips of the corpus with their sets and roles, by what it was divided, if acted."""
-    from emotalk_cli.decoders.emotions import EMOTIONS, LEVELS
+    from emotalk_cli.decoders.direction.emotions import EMOTIONS, LEVELS
 
     clips, speakers, emotions = _read(home, progress, plan.augment, plan.limit)
     acted = plan.acted is True or (plan.acted == "auto" and len(emotions - {""}) < 2)
@@ -205,7 +205,7 @@ def _key(clip: _Clip, by: str) -> str:
 
 def _some(keys: set[str], share: float, salt: str) -> set[str]:
     """A fixed share of the keys, the same on any machine; of several at least one."""
-    from emotalk_cli.decoders.data import is_held_out
+    from emotalk_cli.decoders.training.data import is_held_out
 
     chosen = {key for key in keys if is_held_out(salt + key, share)}
     if not chosen and len(keys) > 1 and share > 0:
@@ -244,9 +244,9 @@ def _write_sets(
     clips: Sequence[_Clip], acted: bool, root: Path, made_by: MadeBy, progress: Progress
 ) -> None:
     """Write every clip into its set; an acted test clip into neutral and into emotional."""
-    from emotalk_cli.decoders.mouth import mouth_of
-    from emotalk_cli.decoders.targets import speaker_neutral
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.decoders.lips.mouth import mouth_of
+    from emotalk_cli.decoders.training.targets import speaker_neutral
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     model = load_default_face_model()
     mouth = mouth_of(model, np.zeros(len(model.identity_basis), np.float32))
@@ -269,10 +269,10 @@ def _write_sets(
 
 def _performed(clip: _Clip, role: tuple[str, int] | None, rest: Float, mouth: Mouth) -> FaceTrack:
     """The clip relative to its speaker's rest; with a role, an emotion acted over it."""
-    from emotalk_cli.decoders.acting_over import act_over, rested
-    from emotalk_cli.decoders.emotions import emotion_curve, level_intensity
+    from emotalk_cli.decoders.acting.acting_over import act_over, rested
+    from emotalk_cli.decoders.direction.emotions import emotion_curve, level_intensity
     from emotalk_cli.decoders.motion import add_pose
-    from emotalk_cli.decoders.targets import take_apart
+    from emotalk_cli.decoders.training.targets import take_apart
 
     track, names = clip.track, clip.track.expression_names
     others = [name for name in names if name not in mouth.units]

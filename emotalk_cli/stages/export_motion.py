@@ -45,7 +45,7 @@ def export_motion(
     EmotalkError for another suffix, a track of another face model, and where `out` exists and
     `overwrite` is not set.
     """
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     if out.suffix.lower() not in FORMATS:
         known = ", ".join(f"{suffix} ({name})" for suffix, name in FORMATS.items())
@@ -84,8 +84,8 @@ def _write_csv(track: FaceTrack, out: Path, timecode: str) -> Exported:
 
 def _write_glb(track: FaceTrack, out: Path) -> Exported:
     from emotalk_cli.decoders.motion import pose_delta
-    from emotalk_cli.face3d.default_model import load_default_face_model
     from emotalk_cli.face3d.gltf import write_glb
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     delta = pose_delta(track.head_pose, track.valid, track.rest_pose)
     # The head is set upright, so its eyes look ahead and not where they did in a turned photo.
@@ -106,7 +106,11 @@ def _write_glb(track: FaceTrack, out: Path) -> Exported:
 
 def _eye_angles(expression: Float, names: tuple[str, ...]) -> Float:
     """Yaw, pitch, roll (T, 6) rad of the left and of the right eye in the head."""
-    from emotalk_cli.decoders.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
+    from emotalk_cli.decoders.acting.gaze import (
+        DOWN_DEG_PER_UNIT,
+        UP_DEG_PER_UNIT,
+        YAW_DEG_PER_UNIT,
+    )
 
     def unit(name: str) -> Float:
         return expression[:, names.index(name)]

@@ -17,7 +17,7 @@ from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.track_pictures import Shot, has_pictures, is_photo_name, shots_of
 
 if TYPE_CHECKING:
-    from emotalk_cli.face3d.linear_model import FaceModel
+    from emotalk_cli.face3d.models.linear_model import FaceModel
 
 Float = NDArray[np.float32]
 Picture = NDArray[np.uint8]
@@ -72,7 +72,7 @@ def draw_preview(
 def _frames(
     source: Path, track: FaceTrack, model: FaceModel, progress: Progress
 ) -> Iterator[Picture]:
-    from emotalk_cli.face3d.fitting_points import inter_ocular
+    from emotalk_cli.face3d.fitting.points import inter_ocular
     from emotalk_cli.face3d.landmark_error import shown_landmarks
     from emotalk_cli.render.overlay import MeshOverlay
 

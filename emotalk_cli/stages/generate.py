@@ -30,7 +30,7 @@ from emotalk_cli.stages.video_making import draw_video
 from emotalk_cli.stages.video_options import VideoOptions
 
 if TYPE_CHECKING:
-    from emotalk_cli.decoders.direction import Direction
+    from emotalk_cli.decoders.direction.direction import Direction
     from emotalk_cli.decoders.motion import Motion
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -124,10 +124,14 @@ def _check_sources(audio: Path | None, options: VideoOptions) -> None:
     """Refuse what cannot work together."""
     if audio is None and options.motion is None:
         raise EmotalkError("There is no recording.", "Give --audio, or a --motion to draw.")
-    if options.motion is not None and options.emotion != VideoOptions.emotion:
-        raise EmotalkError(
-            "A given motion has its emotion already.", "Leave out --emotion, or --motion."
-        )
+    if options.motion is not None:
+        for name in ("emotion", "intensity", "lip_decoder", "emo_decoder"):
+            if getattr(options, name) != getattr(VideoOptions, name):
+                option = f"--{name.replace('_', '-')}"
+                raise EmotalkError(
+                    f"Nothing is decoded with --motion: {option} would change nothing.",
+                    f"Leave out {option}, or --motion.",
+                )
     if options.blink_rate is not None and audio is None:
         raise EmotalkError("Blinks follow the speech.", "Give --audio with --blink-rate.")
 
@@ -161,14 +165,19 @@ def _motion(
     return perform(features, still, decoders, direction, options.fps, options.seed)
 
 
-def _check_paths(audio: Path | None, face: Path, out: Path, *others: Path | None) -> None:
+def _check_paths(
+    audio: Path | None, face: Path, out: Path, motion_out: Path | None, sheet: Path | None
+) -> None:
     """Refuse outputs that would replace an input or one another."""
     if out.suffix.lower() != ".mp4":
         raise EmotalkError(f"{out} is no mp4 file.", "Name the video with -o NAME.mp4.")
+    for path, suffix in ((motion_out, store.SUFFIX), (sheet, ".png")):
+        if path is not None and path.suffix.lower() != suffix:
+            raise EmotalkError(f"{path} is no {suffix} file.", f"Name it NAME{suffix}.")
     taken = {face.resolve(): "the photo itself"}
     if audio is not None:
         taken[audio.resolve()] = "the recording itself"
-    for path in filter(None, (out, *others)):
+    for path in filter(None, (out, motion_out, sheet)):
         if path.resolve() in taken:
             raise EmotalkError(f"{path} is {taken[path.resolve()]}.", "Give it another name.")
         taken[path.resolve()] = "given as an output twice"

@@ -32,11 +32,15 @@ class VideoJob:
 
 @dataclass(frozen=True)
 class GeneratedMany:
-    """What one run did: videos made now and there already, seconds of video made now, faults."""
+    """What one run did: videos made now and there already, their files, and faults.
+
+    `video_s`: length of what was made now.
+    """
 
     made: int
     skipped: int
-    seconds: float
+    video_s: float
+    videos: tuple[Path, ...]
     failures: tuple[batch.Failure, ...]
 
 
@@ -78,8 +82,9 @@ def generate_many(
     )
     batch.write_failures(failures, out, shard)
     made = [value for value in results if not value.skipped]
-    seconds = sum(value.duration_s for value in made)
-    return GeneratedMany(len(made), len(results) - len(made), seconds, tuple(failures))
+    video_s = sum(value.duration_s for value in made)
+    videos = tuple(sorted(value.video for value in results))
+    return GeneratedMany(len(made), len(results) - len(made), video_s, videos, tuple(failures))
 
 
 def make_row(job: VideoJob) -> Generated:

@@ -34,7 +34,7 @@ def read_motion(path: Path, fps: float) -> Motion:
     The units are those of the default face model, in its order. Raises EmotalkError for a file
     that holds no motion, or that of another face model.
     """
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     if path.suffix.lower() not in SUFFIXES:
         raise EmotalkError(
@@ -62,7 +62,7 @@ def above_rest(track: FaceTrack) -> Float:
 
 def _of_track(path: Path, fps: float) -> Motion:
     from emotalk_cli.decoders.motion import Motion, pose_delta, resample
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     track = store.read(path, FaceTrack)
     model = load_default_face_model()

@@ -18,7 +18,7 @@ from emotalk_cli.stages.video_options import LONG_S, MAX_S, VideoOptions
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.checkpoint import Decoder
-    from emotalk_cli.decoders.direction import Direction
+    from emotalk_cli.decoders.direction.direction import Direction
     from emotalk_cli.decoders.motion import Motion
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
@@ -67,7 +67,7 @@ def _check_length(audio: Path, options: VideoOptions) -> None:
 
 def load_decoders(lip_decoder: Path | None, emo_decoder: Path | None) -> Decoders:
     """The lip decoder (or a single one, which needs no other) and the emotion decoder."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     lip = _loaded(lip_decoder or WEIGHTS / "lip")
     model = load_default_face_model()
@@ -98,9 +98,9 @@ def _read_decoder(folder: Path, changed_ns: int) -> Decoder:
 
 def direction_of(options: VideoOptions) -> Direction:
     """What the options ask of the performance; EmotalkError where that makes no sense."""
-    from emotalk_cli.decoders.direction import Direction, parse_gaze
-    from emotalk_cli.decoders.emotions import parse_emotion
-    from emotalk_cli.decoders.style import read_style
+    from emotalk_cli.decoders.direction.direction import Direction, parse_gaze
+    from emotalk_cli.decoders.direction.emotions import parse_emotion
+    from emotalk_cli.decoders.direction.style import read_style
 
     return Direction(
         emotion=parse_emotion(options.emotion, options.intensity),
@@ -116,7 +116,7 @@ def direction_of(options: VideoOptions) -> Direction:
 
 def _default_track(path: Path) -> FaceTrack:
     """The track in a file, which must have the units of the default face model."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     track = store.read(path, FaceTrack)
     if track.expression_names != load_default_face_model().expression_names:
@@ -136,10 +136,10 @@ def perform(
     seed: int,
 ) -> tuple[Motion, NDArray[np.float32]]:
     """What the decoders make of speech and direction: motion, and the emotion weights (T, 8)."""
-    from emotalk_cli.decoders.direction import weights_of
-    from emotalk_cli.decoders.mouth import mouth_of
+    from emotalk_cli.decoders.direction.direction import weights_of
+    from emotalk_cli.decoders.lips.mouth import mouth_of
     from emotalk_cli.decoders.sampling import Draw, sample_motion
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
 
     frames = max(1, round(features.duration_s * fps))
     weights = weights_of(direction, features, np.arange(frames) / fps)
@@ -165,10 +165,10 @@ def on_face(
     made_by: MadeBy,
 ) -> FaceTrack:
     """The motion as directed, added to how the face of `still` rests: the track of one video."""
-    from emotalk_cli.decoders.direction import direct
+    from emotalk_cli.decoders.direction.direction import direct
+    from emotalk_cli.decoders.lips.mouth import mouth_of
     from emotalk_cli.decoders.motion import add_pose
-    from emotalk_cli.decoders.mouth import mouth_of
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
     from emotalk_cli.face3d.rest import resting_expression
 
     model = load_default_face_model()

@@ -22,8 +22,8 @@ def make_person(face: Path, options: VideoOptions, made_by: MadeBy, progress: Pr
 
     Raises EmotalkError without a usable face.
     """
-    from emotalk_cli.face3d.default_model import load_default_face_model
-    from emotalk_cli.face3d.fitting import fit_photo
+    from emotalk_cli.face3d.fitting.fit import fit_photo
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
     from emotalk_cli.render.framing import frame_photo
 
     seen = load_portrait(face)

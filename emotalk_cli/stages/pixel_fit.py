@@ -16,8 +16,8 @@ from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.track_pictures import has_pictures, is_photo_name, shots_of
 
 if TYPE_CHECKING:
-    from emotalk_cli.face3d.face_patch import Picture
-    from emotalk_cli.face3d.linear_model import FaceModel
+    from emotalk_cli.face3d.models.linear_model import FaceModel
+    from emotalk_cli.face3d.photometric.face_patch import Picture
 
 Float = NDArray[np.float32]
 
@@ -68,9 +68,9 @@ def pixel_fit(
     import torch
 
     from emotalk_cli.face3d.camera import project
-    from emotalk_cli.face3d.face_patch import Picture
     from emotalk_cli.face3d.landmark_error import landmark_error
-    from emotalk_cli.face3d.photometric import refine
+    from emotalk_cli.face3d.photometric.face_patch import Picture
+    from emotalk_cli.face3d.photometric.refine import refine
 
     points = project(model.landmarks(track.shape, track.expression), track.head_pose, track.camera)
     low, high = points.min(axis=1), points.max(axis=1)

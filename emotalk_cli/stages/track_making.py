@@ -21,8 +21,8 @@ from emotalk_cli.stages.pixel_fit import pixel_fit, require_pictures
 from emotalk_cli.stages.track_pictures import has_pictures, shots_of
 
 if TYPE_CHECKING:
-    from emotalk_cli.face3d.fitting import Identity
-    from emotalk_cli.face3d.linear_model import FaceModel
+    from emotalk_cli.face3d.fitting.fit import Identity
+    from emotalk_cli.face3d.models.linear_model import FaceModel
 
 STAGE = "fit-3dmm"
 SHARPNESS_FRAMES, SHARPNESS_STEP = 8, 5
@@ -60,7 +60,7 @@ class FitDone:
 
 def fit_clip(job: FitJob) -> FitDone:
     """Make the track of one Clip record, unless it is there already."""
-    from emotalk_cli.face3d.fitting import fit_sequence
+    from emotalk_cli.face3d.fitting.fit import fit_sequence
 
     inputs = {"clip": store.sha256_of(job.source)}
     if job.speaker:
@@ -83,7 +83,7 @@ def fit_clip(job: FitJob) -> FitDone:
 def fit_video_file(job: FitJob) -> FitDone:
     """Make the track of one video file, at 25 frames a second."""
     from emotalk_cli.face3d.face_tracking import track_faces
-    from emotalk_cli.face3d.fitting import fit_sequence
+    from emotalk_cli.face3d.fitting.fit import fit_sequence
     from emotalk_cli.media import probe, read_frames, require_picture
 
     info = probe(job.source)
@@ -108,7 +108,7 @@ def fit_video_file(job: FitJob) -> FitDone:
 
 def fit_photo_file(job: FitJob) -> FitDone:
     """Make the track of one photo: a single frame."""
-    from emotalk_cli.face3d.fitting import fit_photo
+    from emotalk_cli.face3d.fitting.fit import fit_photo
     from emotalk_cli.face3d.landmarks import require_face
     from emotalk_cli.render.photo import read_photo
 
@@ -157,7 +157,7 @@ def _loaded_model(name: str) -> FaceModel:
 
 
 def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
-    from emotalk_cli.face3d.fitting import REVISION
+    from emotalk_cli.face3d.fitting.fit import REVISION
 
     inputs["face_model"] = load_face_model(job.face_model).sha256
     identity = "speaker" if job.speaker else "clip"
@@ -180,7 +180,7 @@ def _digest(files: tuple[Path, ...]) -> str:
 @functools.lru_cache(maxsize=4)
 def _identity(clips: tuple[Path, ...], face_model: str) -> Identity:
     """Who the speaker of these clips is; clips that cannot be read do not speak."""
-    from emotalk_cli.face3d.fitting import fit_identity
+    from emotalk_cli.face3d.fitting.fit import fit_identity
 
     landmarks, valid, sizes = [], [], []
     for path in clips:
@@ -197,7 +197,7 @@ def warnings_of(
     landmarks: NDArray[np.float32], track: FaceTrack, source: Path | None = None
 ) -> tuple[str, ...]:
     """Why a track is not to be trusted, or nothing; the source's pictures tell whether of blur."""
-    from emotalk_cli.face3d.fit_quality import fit_quality, fit_warnings
+    from emotalk_cli.face3d.fitting.quality import fit_quality, fit_warnings
 
     quality = fit_quality(landmarks, track)
     warnings = fit_warnings(quality)

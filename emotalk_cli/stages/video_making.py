@@ -34,7 +34,7 @@ def draw_video(
     progress: Progress,
 ) -> tuple[int, int]:
     """Draw and encode every frame as it is made; returns width and height in px."""
-    from emotalk_cli.face3d.default_model import load_default_face_model
+    from emotalk_cli.face3d.models.default_model import load_default_face_model
     from emotalk_cli.render.body import breathing
     from emotalk_cli.render.sheet import contact_sheet, write_png
     from emotalk_cli.render.video import VideoWriter

@@ -23,12 +23,12 @@ FILES = ("pose", "style", "motion", "lip_decoder", "emo_decoder", "c2pa")
 class VideoOptions:
     """Options of one video; each is one of the command line and may be a column of a manifest.
 
-    `emotion` is what `decoders.emotions.parse_emotion` understands, `intensity` 0..1 scales it;
-    the next seven are explained at `decoders.direction.Direction`, where `pose` and `style` are
-    read from FaceTrack files; with `motion` nothing is decoded, but what that file holds is drawn.
-    `size_px` is the longer side of the video, without it the photo's own, at most 1024; `crop` is
-    full, head or face. `watermark` draws a visible mark; `c2pa` signs with a certificate and its
-    private key (PEM files); `long` allows recordings over LONG_S.
+    `emotion` is what `decoders.direction.emotions.parse_emotion` understands, `intensity` 0..1
+    scales it; the next seven are explained at `decoders.direction.direction.Direction`, where
+    `pose` and `style` are read from FaceTrack files; with `motion` nothing is decoded, but what
+    that file holds is drawn. `size_px` is the longer side of the video, without it the photo's
+    own, at most 1024; `crop` is full, head or face. `watermark` draws a visible mark; `c2pa` signs
+    with a certificate and its private key (PEM files); `long` allows recordings over LONG_S.
     """
 
     emotion: str = "neutral"
@@ -65,6 +65,13 @@ class VideoOptions:
                 f"{self.fps:g} frames a second cannot be made.",
                 f"--fps takes {FPS_RANGE[0]:g} to {FPS_RANGE[1]:g}; 25 is usual.",
             )
+        from emotalk_cli.render.framing import CROPS
+
+        if self.crop not in CROPS:
+            raise EmotalkError(f"There is no --crop '{self.crop}'.", f"Known: {', '.join(CROPS)}.")
+        for path in self.c2pa or ():
+            if not path.is_file():
+                raise EmotalkError(f"There is no file {path}.", "Check the paths after --c2pa.")
         low, high = SIZE_RANGE_PX
         if self.size_px is not None and not low <= self.size_px <= high:
             raise EmotalkError(

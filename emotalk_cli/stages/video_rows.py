@@ -20,6 +20,7 @@ NO_COLUMNS = ("c2pa",)
 """Options that hold for all rows."""
 SHORT = {"size": "size_px"}
 """Columns that the command line spells shorter than `VideoOptions`."""
+SURPLUS = "cells beyond the columns"
 MAX_ROWS = 1_000_000
 MAX_NAME = 120
 _UNSAFE = re.compile(r"[^\w.+=@-]+")
@@ -47,7 +48,10 @@ def read_rows(manifest: Path, defaults: VideoOptions) -> list[VideoRow]:
     columns, rows = _read(manifest)
     missing = [name for name in ("audio", "face") if name not in columns]
     if missing:
-        raise EmotalkError(f"{manifest} has no column '{missing[0]}'.", _possible())
+        split = (
+            " It seems to be parted by semicolons; use commas." if ";" in "".join(columns) else ""
+        )
+        raise EmotalkError(f"{manifest} has no column '{missing[0]}'.{split}", _possible())
     for name in columns:
         if name not in _known():
             near = difflib.get_close_matches(name, _known(), n=1)
@@ -62,15 +66,21 @@ def read_rows(manifest: Path, defaults: VideoOptions) -> list[VideoRow]:
 def _read(manifest: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     try:
         with manifest.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="", strict=True)
+            reader = csv.DictReader(file, restkey=SURPLUS, strict=True)
             columns = [_column(name) for name in reader.fieldnames or ()]
             rows = []
             for row in reader:
+                surplus = row.pop(SURPLUS, None)
                 cells = {_column(k): str(v or "").strip() for k, v in row.items() if k}
+                if surplus:
+                    cells[SURPLUS] = f"It has {len(row) + len(surplus)} cells, not {len(row)}."
                 rows.append((reader.line_num, cells))
                 if len(rows) > MAX_ROWS:
                     raise EmotalkError(f"{manifest} has over {MAX_ROWS} rows.", "Split it.")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise EmotalkError(f"{manifest} cannot be read: {reason}.", _possible()) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise EmotalkError(f"{manifest} cannot be read as a CSV: {error}.", _possible()) from error
     return columns, rows
 
@@ -85,12 +95,20 @@ def _known() -> list[str]:
     return [*OWN_COLUMNS, *(name for name in options if name not in NO_COLUMNS)]
 
 
+def _spelt() -> list[str]:
+    """The columns as the command line spells its options."""
+    short = {long: name for name, long in SHORT.items()}
+    return [short.get(name, name) for name in _known()]
+
+
 def _possible() -> str:
-    return f"Its first line names columns, of these: {', '.join(_known())}."
+    return f"Its first line names columns, of these: {', '.join(_spelt())}."
 
 
 def _row(folder: Path, line: int, cells: Mapping[str, str], defaults: VideoOptions) -> VideoRow:
     problem = "" if cells.get("audio") and cells.get("face") else "The audio or the face is empty."
+    if SURPLUS in cells:
+        problem = f'{cells[SURPLUS]} Put quotes around what holds commas: "happy:0.6,sad:0.3".'
     options = defaults
     try:
         options = _options(folder, cells, defaults)

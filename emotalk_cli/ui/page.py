@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from emotalk_cli.decoders.emotions import EMOTIONS
+from emotalk_cli.decoders.direction.emotions import EMOTIONS
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.video_options import VideoOptions
@@ -19,6 +19,7 @@ MAX_WAITING = 8
 """So many people may wait for their video; more are asked to come back."""
 MAX_TIMELINE_S = 60.0
 SIZES_PX = (256, 512, 768, 1024)
+DEFAULT_SIZE_PX = 512
 FONT = ("system-ui", "sans-serif")
 """A font of the browser's own: the theme's usual one would be fetched from elsewhere."""
 ABOUT = """# emotalk
@@ -48,12 +49,23 @@ def serve(*, host: str = HOST, port: int = PORT, watermark: bool = True) -> None
                 max_file_size=MAX_UPLOAD,
                 allowed_paths=[],
                 footer_links=[],
+                app_kwargs={"middleware": _known_hosts(host)},
                 theme=gradio.themes.Base(font=FONT, font_mono=FONT),
             )
         except OSError as error:
             raise EmotalkError(
                 f"The page cannot be served at {host}:{port}: {error}.", "Choose another --port."
             ) from error
+
+
+def _known_hosts(host: str) -> list[Any]:
+    """On this machine alone, only its own names are answered: other pages cannot reach in."""
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        return []
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    return [Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])]
 
 
 def _keep_to_ourselves(folder: str) -> None:
@@ -91,9 +103,9 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
             with gradio.Column(min_width=420):
                 keys = [value for number in range(KEYS) for value in _key(gradio, number)]
             with gradio.Column():
+                button = gradio.Button("Make the video", variant="primary")
                 video = gradio.Video(label="Video", autoplay=True, height=320)
                 files = gradio.Files(label="Download: video and motion", interactive=False)
-                button = gradio.Button("Make the video", variant="primary")
         with gradio.Accordion("Direction", open=False), gradio.Row():
             direction = _direction(gradio)
 
@@ -102,8 +114,8 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
         def run(*values: Any, progress: Any = watched) -> tuple[str, list[str]]:
             photo_path, recording_path, *rest = values
             picked = [Key(*rest[4 * n : 4 * n + 4]) for n in range(KEYS)]
-            options = _options(picked, rest[4 * KEYS :], watermark=watermark)
             try:
+                options = _options(picked, rest[4 * KEYS :], watermark=watermark)
                 made = make_video(
                     photo_path,
                     recording_path,
@@ -112,7 +124,8 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
                     lambda share, text: progress(share, desc=text),
                 )
             except EmotalkError as error:
-                raise gradio.Error(f"{error.problem} {error.next_step}") from error
+                text = f"{error.problem} {error.next_step}"
+                raise gradio.Error(text, print_exception=False) from error
             return str(made[0]), [str(path) for path in made]
 
         inputs = [photo, recording, *keys, *direction]
@@ -130,7 +143,7 @@ def _key(gradio: Any, number: int) -> tuple[Any, ...]:
             emotion = gradio.Dropdown(
                 list(EMOTIONS),
                 value="happy" if first else "neutral",
-                show_label=False,
+                label="Emotion",
                 min_width=120,
             )
         with gradio.Row():
@@ -147,7 +160,7 @@ def _direction(gradio: Any) -> tuple[Any, ...]:
         gradio.Slider(0, 2, value=1.0, step=0.05, label="Lower face"),
         gradio.Slider(0, 1, value=1.0, step=0.05, label="Head motion"),
         gradio.Dropdown(["wander", "camera"], value="wander", label="Gaze"),
-        gradio.Dropdown(list(SIZES_PX), value=512, label="Size, px"),
+        gradio.Dropdown(list(SIZES_PX), value=DEFAULT_SIZE_PX, label="Size, px"),
         gradio.Dropdown(["full", "head", "face"], value="full", label="Crop"),
         gradio.Number(0, label="Seed", precision=0),
     )
@@ -161,8 +174,8 @@ def _options(keys: list[Key], values: list[Any], *, watermark: bool) -> VideoOpt
         lower_strength=lower,
         head_motion=head,
         gaze=gaze,
-        size_px=int(size),
+        size_px=int(size or DEFAULT_SIZE_PX),
         crop=crop,
-        seed=int(seed),
+        seed=int(seed or 0),
         watermark=watermark,
     )

@@ -26,7 +26,7 @@ class Key:
 
 
 def timeline(keys: Sequence[Key]) -> str:
-    """The keys in the language of `decoders.emotions`, by time; the first used one starts at 0."""
+    """The keys in the language of emotions, by time; the first used one starts at 0."""
     used = sorted((key for key in keys if key.used), key=lambda key: key.time_s)
     if not used:
         return "neutral"

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from emotalk_cli import store
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.config import TrainConfig
-from emotalk_cli.decoders.experiment import train
 from emotalk_cli.decoders.spec import Network
+from emotalk_cli.decoders.training.config import TrainConfig
+from emotalk_cli.decoders.training.run import train
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.progress import Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy

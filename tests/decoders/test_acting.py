@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.decoders.acting import act_face
-from emotalk_cli.decoders.blinks import blink_times, lid_closure
-from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
-from emotalk_cli.decoders.gaze import gaze_path, look_units
-from emotalk_cli.decoders.head_motion import head_motion
+from emotalk_cli.decoders.acting.blinks import blink_times, lid_closure
+from emotalk_cli.decoders.acting.gaze import gaze_path, look_units
+from emotalk_cli.decoders.acting.head_motion import head_motion
+from emotalk_cli.decoders.acting.performance import act_face
+from emotalk_cli.decoders.acting.prototypes import ACTION_UNITS, EMOTION_ACTIONS, SIDED, prototypes
+from emotalk_cli.decoders.acting.speech_beats import Beats, beats_of
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, parse_emotion
 from emotalk_cli.decoders.motion import Motion
-from emotalk_cli.decoders.prototypes import ACTION_UNITS, EMOTION_ACTIONS, SIDED, prototypes
-from emotalk_cli.decoders.speech_beats import Beats, beats_of
 from tests.decoders.voices import voice
 
 FPS = 25.0

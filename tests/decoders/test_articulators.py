@@ -9,8 +9,9 @@ import emotalk_cli
 from emotalk_cli import parts
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
-from emotalk_cli.decoders import articulators
-from emotalk_cli.decoders.articulators import (
+from emotalk_cli.decoders.conditions import hear
+from emotalk_cli.decoders.lips import articulators
+from emotalk_cli.decoders.lips.articulators import (
     CLOSED,
     ROUNDED,
     SPEECH,
@@ -19,7 +20,6 @@ from emotalk_cli.decoders.articulators import (
     lips_of_phone,
     log_posteriors,
 )
-from emotalk_cli.decoders.conditions import hear
 from emotalk_cli.schema import MadeBy
 
 ASSETS = Path(emotalk_cli.__file__).parent / "assets"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.decoders.closures import close_lips, to_teeth, touch_strength
-from emotalk_cli.decoders.mouth import Mouth
+from emotalk_cli.decoders.lips.closures import close_lips, to_teeth, touch_strength
+from emotalk_cli.decoders.lips.mouth import Mouth
 
 FACE = Mouth(("jawOpen", "mouthClose", "mouthUpperUpLeft"), (0.03, -0.03, 0.003), 0.001)
 

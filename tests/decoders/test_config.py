@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emotalk_cli.decoders.config import TrainConfig, read_config
+from emotalk_cli.decoders.training.config import TrainConfig, read_config
 from emotalk_cli.errors import EmotalkError
 
 

@@ -8,12 +8,19 @@ import numpy as np
 import pytest
 
 from emotalk_cli import store
-from emotalk_cli.decoders.config import TrainConfig
-from emotalk_cli.decoders.data import Records, Take, is_held_out, make_takes, read_records, split
-from emotalk_cli.decoders.experiment import make_spec
-from emotalk_cli.decoders.mouth import Mouth, mouth_of
+from emotalk_cli.decoders.lips.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.spec import Spec
-from emotalk_cli.decoders.windows import Windows
+from emotalk_cli.decoders.training.config import TrainConfig
+from emotalk_cli.decoders.training.data import (
+    Records,
+    Take,
+    is_held_out,
+    make_takes,
+    read_records,
+    split,
+)
+from emotalk_cli.decoders.training.run import make_spec
+from emotalk_cli.decoders.training.windows import Windows
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.progress import Quiet

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import emotalk_cli
+from emotalk_cli.decoders.acting.prototypes import prototypes
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, parse_emotion
 from emotalk_cli.decoders.motion import Motion
-from emotalk_cli.decoders.prototypes import prototypes
 from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.schema import AudioFeatures
 from tests.decoders.voices import voice

@@ -11,11 +11,11 @@ import emotalk_cli
 from emotalk_cli import parts
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.waveform import load_waveform
-from emotalk_cli.decoders.articulators import CLOSED
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
 from emotalk_cli.decoders.conditions import hear
+from emotalk_cli.decoders.lips.articulators import CLOSED
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, MadeBy
 
 PACKAGE = Path(emotalk_cli.__file__).parent

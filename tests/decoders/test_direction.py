@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotalk_cli.decoders.acting import act_face
-from emotalk_cli.decoders.direction import Direction, direct, parse_gaze, weights_of
-from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL, parse_emotion
-from emotalk_cli.decoders.eye_direction import aside_deg, find_blinks, gaze_of
-from emotalk_cli.decoders.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
+from emotalk_cli.decoders.acting.gaze import DOWN_DEG_PER_UNIT, UP_DEG_PER_UNIT, YAW_DEG_PER_UNIT
+from emotalk_cli.decoders.acting.performance import act_face
+from emotalk_cli.decoders.acting.speech_beats import beats_of
+from emotalk_cli.decoders.direction.direction import Direction, direct, parse_gaze, weights_of
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, NEUTRAL, parse_emotion
+from emotalk_cli.decoders.direction.eye_direction import aside_deg, find_blinks, gaze_of
+from emotalk_cli.decoders.direction.style import read_style
+from emotalk_cli.decoders.lips.mouth import Mouth, mouth_of
 from emotalk_cli.decoders.motion import Motion, add_pose
-from emotalk_cli.decoders.mouth import Mouth, mouth_of
-from emotalk_cli.decoders.speech_beats import beats_of
-from emotalk_cli.decoders.style import read_style
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from tests.decoders.voices import voice
 

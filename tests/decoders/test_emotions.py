@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotalk_cli.decoders.emotions import (
+from emotalk_cli.decoders.direction.emotions import (
     EMOTIONS,
     NEUTRAL,
     SYNONYMS,

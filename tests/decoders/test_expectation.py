@@ -7,8 +7,8 @@ import pytest
 
 from emotalk_cli.decoders.checkpoint import load_decoder
 from emotalk_cli.decoders.diffusion import FINE_STEPS, _fine_timesteps
-from emotalk_cli.decoders.expectation import floors, learn_expectation, natural, normalised
 from emotalk_cli.decoders.solvers import TIMESTEPS, alphas_cumprod
+from emotalk_cli.decoders.training.expectation import floors, learn_expectation, natural, normalised
 from emotalk_cli.stages.generate import WEIGHTS
 
 OUTPUTS = ("browDownLeft", "jawOpen", "head_rx")

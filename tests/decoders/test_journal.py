@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from emotalk_cli.decoders.journal import Journal, best_validation, is_journal, read_journal
+from emotalk_cli.decoders.training.journal import Journal, best_validation, is_journal, read_journal
 
 
 def test_a_resumed_journal_drops_what_comes_again(tmp_path: Path) -> None:

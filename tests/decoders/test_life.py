@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.decoders.emotions import EMOTIONS
-from emotalk_cli.decoders.eye_direction import find_blinks, gaze_of, look_at
+from emotalk_cli.decoders.acting.speech_beats import Beats, beats_of
+from emotalk_cli.decoders.direction.emotions import EMOTIONS
+from emotalk_cli.decoders.direction.eye_direction import find_blinks, gaze_of, look_at
 from emotalk_cli.decoders.life import blink_rates, enliven, fixated
 from emotalk_cli.decoders.motion import Motion
-from emotalk_cli.decoders.speech_beats import Beats, beats_of
 from tests.decoders.voices import voice
 
 FPS = 25.0

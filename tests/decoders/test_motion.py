@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emotalk_cli.decoders.lips.mouth import Mouth, lip_gap, mouth_of
 from emotalk_cli.decoders.motion import (
     NEAR_CLOSED_M,
     above_rest,
@@ -14,8 +15,7 @@ from emotalk_cli.decoders.motion import (
     pose_delta,
     resample,
 )
-from emotalk_cli.decoders.mouth import Mouth, lip_gap, mouth_of
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from emotalk_cli.decoders.mouth import Mouth
-from emotalk_cli.decoders.rounding import ROUND_UNITS, round_lips, rounding_strength
+from emotalk_cli.decoders.lips.mouth import Mouth
+from emotalk_cli.decoders.lips.rounding import ROUND_UNITS, round_lips, rounding_strength
 
 FACE = Mouth(
     ("jawOpen", "mouthPucker", "mouthFunnel", "mouthStretchLeft"), (0.03, 0.0, 0.012, 0.0), 0.001

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotalk_cli.decoders.silence import AFTER_S, BEFORE_S, IDLE, at_rest, speaking
+from emotalk_cli.decoders.lips.silence import AFTER_S, BEFORE_S, IDLE, at_rest, speaking
 
 RATE_HZ = 50.0
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from emotalk_cli.decoders import training
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.config import TrainConfig
-from emotalk_cli.decoders.journal import read_journal
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.decoders.training import steps_done
+from emotalk_cli.decoders.training import loop as training
+from emotalk_cli.decoders.training.config import TrainConfig
+from emotalk_cli.decoders.training.journal import read_journal
+from emotalk_cli.decoders.training.loop import steps_done
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from tests.decoders.training_help import assert_same_run, broken_at, ctrl_c, kill, losses
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
-from emotalk_cli.decoders.config import TrainConfig
-from emotalk_cli.decoders.training import steps_done
+from emotalk_cli.decoders.training.config import TrainConfig
+from emotalk_cli.decoders.training.loop import steps_done
 from emotalk_cli.errors import EmotalkError
 from tests.decoders.training_help import assert_same_run, broken_at
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotalk_cli.decoders.valence import PLEASURE_AROUSAL, valence_arousal_shares
+from emotalk_cli.decoders.direction.valence import PLEASURE_AROUSAL, valence_arousal_shares
 from emotalk_cli.errors import EmotalkError
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from emotalk_cli.decoders.journal import read_journal
 from emotalk_cli.decoders.tensors import load_tensors
-from emotalk_cli.decoders.training import Trainer
+from emotalk_cli.decoders.training.journal import read_journal
+from emotalk_cli.decoders.training.loop import Trainer
 
 
 def losses(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 
 UNITS = ("jawOpen", "mouthSmileLeft", "browInnerUp", "mouthPucker", "eyeBlinkRight", "jawLeft")
 

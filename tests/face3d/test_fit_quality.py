@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fit_quality import FitQuality, fit_quality, fit_warnings
-from emotalk_cli.face3d.fitting import fit_sequence
-from emotalk_cli.face3d.fitting_basis import basis_of
+from emotalk_cli.face3d.fitting.basis import basis_of
+from emotalk_cli.face3d.fitting.fit import fit_sequence
+from emotalk_cli.face3d.fitting.quality import FitQuality, fit_quality, fit_warnings
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import MadeBy
 
 GOOD = FitQuality(residual=0.012, unsteady=0.01, lost=0.0, yaw_deg=5.0, eyes_px=60.0, photo=False)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.camera import project, rotation_matrix, rotation_vector
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_identity, fit_photo, fit_sequence
-from emotalk_cli.face3d.fitting_basis import basis_of
-from emotalk_cli.face3d.fitting_points import LIDS_LEFT, LIDS_RIGHT, inter_ocular, lip_gap
-from emotalk_cli.face3d.landmark_offsets import landmark_offsets
-from emotalk_cli.face3d.linear_model import FaceModel, split_arkit_units
+from emotalk_cli.face3d.fitting.basis import basis_of
+from emotalk_cli.face3d.fitting.fit import fit_identity, fit_photo, fit_sequence
+from emotalk_cli.face3d.fitting.landmark_offsets import landmark_offsets
+from emotalk_cli.face3d.fitting.points import LIDS_LEFT, LIDS_RIGHT, inter_ocular, lip_gap
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel, split_arkit_units
 from emotalk_cli.schema import FaceTrack, MadeBy
 
 Float = NDArray[np.float32]
@@ -35,8 +35,8 @@ def plain(monkeypatch: pytest.MonkeyPatch, model: FaceModel) -> Iterator[FaceMod
     """A landmarker without errors of its own, and a prior to match: the solver alone is tested."""
     known = landmark_offsets(model)
     faultless = dataclasses.replace(known, modes_m=known.modes_m[:0])
-    monkeypatch.setattr("emotalk_cli.face3d.fitting_basis.landmark_offsets", lambda _: faultless)
-    monkeypatch.setattr("emotalk_cli.face3d.fitting_prior.SPARSITY", 0.2)
+    monkeypatch.setattr("emotalk_cli.face3d.fitting.basis.landmark_offsets", lambda _: faultless)
+    monkeypatch.setattr("emotalk_cli.face3d.fitting.prior.SPARSITY", 0.2)
     basis_of.cache_clear()
     yield model
     basis_of.cache_clear()
@@ -233,7 +233,7 @@ def test_windows_of_a_long_clip_join_without_a_seam(
 ) -> None:
     truth = film(model, acted(model, 120, {"jawOpen": 0.5, "mouthSmileLeft": 0.5}), still_pose(120))
     whole = fit(model, truth)
-    monkeypatch.setattr("emotalk_cli.face3d.fitting.WINDOW_FRAMES", 50)
+    monkeypatch.setattr("emotalk_cli.face3d.fitting.fit.WINDOW_FRAMES", 50)
     windows = fit(model, truth)
     assert np.abs(whole.expression - windows.expression).max() <= 0.05
     again = fit(model, truth)

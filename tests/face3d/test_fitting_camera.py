@@ -12,7 +12,7 @@ from emotalk_cli.face3d.camera import (
     rotation_vector,
     yaw_pitch_roll,
 )
-from emotalk_cli.face3d.fitting_pose import smooth_pose
+from emotalk_cli.face3d.fitting.pose import smooth_pose
 
 
 @pytest.mark.parametrize("angle_rad", [0.0, 1e-7, 1e-3, 0.3, 2.0, 3.1, np.pi])

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize
 
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.fitting_kernels import projection_rows, solve_boxes
-from emotalk_cli.face3d.fitting_pose import step_pose
+from emotalk_cli.face3d.fitting.kernels import projection_rows, solve_boxes
+from emotalk_cli.face3d.fitting.pose import step_pose
 
 
 def test_rows_are_the_derivatives_of_the_projection() -> None:

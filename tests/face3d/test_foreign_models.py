@@ -11,12 +11,12 @@ import scipy.io
 
 from emotalk_cli import parts
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d import landmark_tie
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_photo
-from emotalk_cli.face3d.fitting_points import BROWS, INNER_LIPS, IRIS_LEFT, IRIS_RIGHT
-from emotalk_cli.face3d.landmark_offsets import landmark_offsets
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.fitting.fit import fit_photo
+from emotalk_cli.face3d.fitting.landmark_offsets import landmark_offsets
+from emotalk_cli.face3d.fitting.points import BROWS, INNER_LIPS, IRIS_LEFT, IRIS_RIGHT
+from emotalk_cli.face3d.models import landmark_tie
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.schema import MadeBy
 from tests.face3d.model_files import UNITS, bfm_arrays, flame_arrays, head, put_ict
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotalk_cli.face3d.default_model import load_default_face_model
 from emotalk_cli.face3d.gltf import write_glb
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 
 FRAMES = 12
 COMPONENTS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4}

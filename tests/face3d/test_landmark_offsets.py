@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk_cli.face3d import landmark_offsets as module
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.landmark_offsets import landmark_offsets, turn_terms, write_offsets
-from emotalk_cli.face3d.linear_model import FaceModel, split_arkit_units
+from emotalk_cli.face3d.fitting import landmark_offsets as module
+from emotalk_cli.face3d.fitting.landmark_offsets import landmark_offsets, turn_terms, write_offsets
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel, split_arkit_units
 from tools.measure_landmark_offsets import Measure, Views
 
 

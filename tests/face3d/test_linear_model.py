@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import (
+from emotalk_cli.face3d.models.default_model import (
     DEFAULT_MODEL_PATH,
     load_default_face_model,
     read_face_model,
 )
-from emotalk_cli.face3d.linear_model import FaceModel, split_arkit_units
+from emotalk_cli.face3d.models.linear_model import FaceModel, split_arkit_units
 
 MIRRORED_LANDMARKS = (
     (33, 263),

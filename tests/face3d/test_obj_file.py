@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.obj_file import read_obj, read_obj_vertices
+from emotalk_cli.face3d.models.obj_file import read_obj, read_obj_vertices
 
 
 def put(path: Path, text: str) -> Path:

@@ -8,11 +8,11 @@ import torch
 
 from emotalk_cli import parts
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.appearance import Seen, fit_appearance, harmonics
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.face_patch import FacePatch, Picture
-from emotalk_cli.face3d.photometric import _eased, refine
+from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.face3d.photometric.appearance import Seen, fit_appearance, harmonics
+from emotalk_cli.face3d.photometric.face_patch import FacePatch, Picture
+from emotalk_cli.face3d.photometric.refine import _eased, refine
 from emotalk_cli.schema import FaceTrack, MadeBy
 
 SIZE = 96

@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.restricted_pickle import read_pickled_arrays
+from emotalk_cli.face3d.models.restricted_pickle import read_pickled_arrays
 
 
 class Calls:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting import fit_photo
+from emotalk_cli.face3d.fitting.fit import fit_photo
 from emotalk_cli.face3d.landmarks import require_face
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.render.photo import read_photo
 from emotalk_cli.schema import MadeBy
 from tests.render.render_person import Person

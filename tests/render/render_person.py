@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.schema import FaceTrack
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from emotalk_cli import store
-from emotalk_cli.decoders.data import is_held_out
-from emotalk_cli.decoders.emotions import EMOTIONS, emotion_curve
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, emotion_curve
 from emotalk_cli.decoders.motion import pose_delta
+from emotalk_cli.decoders.training.data import is_held_out
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.schema import AudioFeatures, FaceTrack
 from emotalk_cli.stages.act import act

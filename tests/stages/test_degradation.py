@@ -45,8 +45,8 @@ def wrong_emotion(track: FaceTrack, share: float, _seed: int) -> FaceTrack:
 
 
 def face_of(track: FaceTrack, emotion: str) -> np.ndarray:
-    from emotalk_cli.decoders.emotions import EMOTIONS
-    from emotalk_cli.decoders.prototypes import prototypes
+    from emotalk_cli.decoders.acting.prototypes import prototypes
+    from emotalk_cli.decoders.direction.emotions import EMOTIONS
 
     return prototypes(track.expression_names)[EMOTIONS.index(emotion)]
 

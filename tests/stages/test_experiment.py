@@ -11,7 +11,7 @@ import yaml
 
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.experiment import experiment
 from emotalk_cli.stages.experiment_plan import read_plan

@@ -10,7 +10,7 @@ import pytest
 from emotalk_cli import store
 from emotalk_cli.decoders.motion import add_pose
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.live_link import ANGLES, read_live_link, write_live_link
 from emotalk_cli.schema import FaceTrack, MadeBy
 from emotalk_cli.stages.export_motion import export_motion

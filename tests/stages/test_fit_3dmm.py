@@ -7,8 +7,8 @@ import pytest
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.camera import project
-from emotalk_cli.face3d.default_model import load_default_face_model
-from emotalk_cli.face3d.fitting_basis import basis_of
+from emotalk_cli.face3d.fitting.basis import basis_of
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.fit_3dmm import fit_3dmm
 from emotalk_cli.stages.track_making import warnings_of

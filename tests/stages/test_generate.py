@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,14 +143,17 @@ def test_a_file_of_others_is_not_replaced(speech: Path, tmp_path: Path) -> None:
 
 def test_other_files_are_kept(speech: Path, tmp_path: Path) -> None:
     notes = tmp_path / "notes.h5"
-    notes.write_text("precious")
-    for option in ("motion_out", "sheet"):
+    picture = tmp_path / "notes.png"
+    for path in (notes, picture):
+        path.write_text("precious")
+    for option, path in {"motion_out": notes, "sheet": picture}.items():
         with pytest.raises(StaleOutputError, match="already"):
-            generate(speech, DEMO_FACE, tmp_path / "a.mp4", **{option: notes})  # type: ignore[arg-type]
-    with pytest.raises(EmotalkError, match="twice"):
+            generate(speech, DEMO_FACE, tmp_path / "a.mp4", **{option: path})  # type: ignore[arg-type]
+    with pytest.raises(EmotalkError, match="is no"):
         generate(speech, DEMO_FACE, tmp_path / "a.mp4", motion_out=tmp_path / "a.mp4")
     assert notes.read_text() == "precious"
-    assert [p.name for p in tmp_path.iterdir()] == ["notes.h5"]
+    assert picture.read_text() == "precious"
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def noise(path: Path) -> None:
@@ -232,7 +237,8 @@ def test_motion_drives_another_face_without_sound(made: Generated, tmp_path: Pat
     [
         (False, {}, "no recording"),
         (False, {"motion": Path("a.h5"), "blink_rate": 10.0}, "Blinks"),
-        (False, {"motion": Path("a.h5"), "emotion": "sad"}, "emotion already"),
+        (False, {"motion": Path("a.h5"), "emotion": "sad"}, "--emotion"),
+        (True, {"motion": Path("a.h5"), "lip_decoder": Path("lip")}, "--lip-decoder"),
         (True, {"motion": Path("none.h5")}, "none.h5"),
         (True, {"gaze": "up"}, "gaze"),
         (True, {"crop": "nose"}, "crop"),
@@ -250,6 +256,26 @@ def test_directions_that_cannot_work(
             VideoOptions(**options),  # type: ignore[arg-type]
         )
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jpg", "-"])
+def test_outputs_have_the_endings_of_their_kind(name: str, speech: Path, tmp_path: Path) -> None:
+    for option in ("motion_out", "sheet"):
+        with pytest.raises(EmotalkError, match="is no"):
+            generate(speech, DEMO_FACE, tmp_path / "a.mp4", **{option: tmp_path / name})  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stop_leaves_nothing(speech: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "emotalk_cli", "generate", "--audio", str(DEMO_SPEECH)]
+    command += ["--face", str(DEMO_FACE), "-o", str(tmp_path / "a.mp4")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 60
+    while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.terminate()
+    assert process.wait(20) in (0, 143)
+    assert [p.name for p in tmp_path.iterdir()] in ([], ["a.mp4"])
 
 
 def test_the_recording_is_not_overwritten(tmp_path: Path) -> None:

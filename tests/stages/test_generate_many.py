@@ -61,6 +61,14 @@ def test_good_rows_are_made_and_bad_ones_listed(speech: Path, tmp_path: Path) ->
     assert (out / "one.mp4").stat().st_mtime_ns == written
 
 
+def test_an_unquoted_mix_is_no_silent_loss(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.csv"
+    path.write_text("audio,face,emotion\na.wav,f.jpg,happy:0.6,sad:0.3\na.wav,f.jpg,sad\n")
+    first, second = read_rows(path, VideoOptions())
+    assert "4 cells, not 3" in first.problem
+    assert not second.problem
+
+
 def test_rows_take_the_defaults_and_their_own_values(tmp_path: Path) -> None:
     jobs = manifest(tmp_path, "a.wav,f.jpg,,sad,,128,", "a.wav,f.jpg,,,0.25,,9")
     first, second = read_rows(jobs, VideoOptions(emotion="happy", fps=30.0, size_px=256))
@@ -77,6 +85,7 @@ def test_rows_take_the_defaults_and_their_own_values(tmp_path: Path) -> None:
         ("audio,face,emotoin\na,b,c\n", "Did you mean 'emotion'"),
         ("audio,face\n", "lists no videos"),
         ("", "no column 'audio'"),
+        ("audio;face\na;b", "semicolons"),
         ('audio,face\na,"b', "cannot be read as a CSV"),
     ],
 )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from emotalk_cli import store
-from emotalk_cli.decoders.emotions import EMOTIONS, NEUTRAL
-from emotalk_cli.decoders.eye_direction import find_blinks
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, NEUTRAL
+from emotalk_cli.decoders.direction.eye_direction import find_blinks
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.import_motion import read_motion
 from emotalk_cli.stages.motion_making import direction_of, load_decoders, on_face, perform

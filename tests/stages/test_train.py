@@ -11,10 +11,10 @@ import pytest
 
 from emotalk_cli import store
 from emotalk_cli.decoders.checkpoint import load_decoder
-from emotalk_cli.decoders.journal import read_journal
 from emotalk_cli.decoders.sampling import sample_motion
+from emotalk_cli.decoders.training.journal import read_journal
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.train_emo import train_emo
 from emotalk_cli.stages.train_lip import train_lip

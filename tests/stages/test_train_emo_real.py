@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from emotalk_cli.decoders.checkpoint import load_decoder
-from emotalk_cli.decoders.config import read_config
-from emotalk_cli.decoders.data import make_takes, read_records, split
-from emotalk_cli.decoders.emotions import NEUTRAL
+from emotalk_cli.decoders.direction.emotions import NEUTRAL
 from emotalk_cli.decoders.sampling import sample_motion
+from emotalk_cli.decoders.training.config import read_config
+from emotalk_cli.decoders.training.data import make_takes, read_records, split
 from emotalk_cli.progress import Quiet
 from emotalk_cli.stages.extract_audio import extract_audio
 from emotalk_cli.stages.fit_3dmm import fit_3dmm

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.face3d.default_model import load_default_face_model
+from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.schema import FaceTrack, Labels, MadeBy
 
 

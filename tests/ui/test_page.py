@@ -71,6 +71,13 @@ def test_other_files_are_refused(address: str, path: str) -> None:
     assert status_of(f"{address}/{path}") in (400, 403, 404)
 
 
+def test_other_names_of_this_machine_are_not_answered(address: str) -> None:
+    request = urllib.request.Request(address, headers={"Host": "example.org"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=10)
+    assert caught.value.code == 400
+
+
 def test_files_of_this_machine_do_not_count_as_uploads(address: str, tmp_path: Path) -> None:
     mine = [Path(shutil.copy(path, tmp_path)) for path in (DEMO_FACE, DEMO_SPEECH)]
     values: list[Any] = [{"path": str(p), "meta": {"_type": "gradio.FileData"}} for p in mine]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk_cli.decoders.emotions import EMOTIONS, parse_emotion
+from emotalk_cli.decoders.direction.emotions import EMOTIONS, parse_emotion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.video_options import VideoOptions
 from emotalk_cli.ui.work import Key, ShareOfWork, make_video, timeline

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from emotalk_cli.face3d.default_model import DEFAULT_MODEL_PATH, read_face_model
-from emotalk_cli.face3d.linear_model import FaceModel
+from emotalk_cli.face3d.models.default_model import DEFAULT_MODEL_PATH, read_face_model
+from emotalk_cli.face3d.models.linear_model import FaceModel
 
 from . import landmarks
 from .assemble import RawModel, assemble

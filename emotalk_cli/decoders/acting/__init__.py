@@ -1,0 +1,1 @@
+"""The documented prior: faces, blinks, looks and heads performed over real voices."""

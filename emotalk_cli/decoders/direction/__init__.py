@@ -1,0 +1,1 @@
+"""What is asked for: emotions over time, strengths, eyes, head and style."""

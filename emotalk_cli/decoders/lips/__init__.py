@@ -1,0 +1,1 @@
+"""What the mouth must do whatever is decoded: close, round, rest."""

@@ -1,0 +1,1 @@
+"""From records to a checkpoint: options, data, losses, the loop and its journal."""

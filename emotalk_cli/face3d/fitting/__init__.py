@@ -1,0 +1,1 @@
+"""Landmarks of a face over time -> shape, expression, head pose and camera."""

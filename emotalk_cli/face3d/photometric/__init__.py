@@ -1,0 +1,1 @@
+"""Refinement of a fit by the pixels, through a differentiable rasteriser."""
