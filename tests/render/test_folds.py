@@ -45,3 +45,23 @@ def test_a_beard_stays(person: Person) -> None:
     inner = np.s_[y - 10 : y + 11, x - 10 : x + 11]
     before, after = photo[inner].astype(float), faded(person, photo)[inner]
     assert after.std() > 0.8 * before.std()
+
+
+def test_shade_around_a_smile_goes_and_moles_stay(person: Person) -> None:
+    photo = person.photo.copy()
+    x, y = (person.landmarks[[205, 207], :2].mean(axis=0)).astype(int)
+    shaded = photo.astype(np.float32)
+    rows, columns = np.mgrid[: len(photo), : photo.shape[1]]
+    eyes_px = float(np.linalg.norm(person.landmarks[473, :2] - person.landmarks[468, :2]))
+    lip_x, lip_y = (person.landmarks[[0, 2], :2].mean(axis=0)).astype(int)
+    away = np.hypot(columns - lip_x, rows - lip_y) / (0.3 * eyes_px)
+    shaded *= (1.0 - 0.3 * np.exp(-away * away))[..., None]
+    photo = shaded.astype(np.uint8)
+    cv2.circle(photo, (int(x), int(y)), round(0.03 * eyes_px), (60, 40, 30), -1, cv2.LINE_AA)
+    new = faded(person, photo)
+    lip, mole = (
+        np.s_[lip_y - 1 : lip_y + 2, lip_x - 3 : lip_x + 4],
+        np.s_[y - 1 : y + 2, x - 1 : x + 2],
+    )
+    assert new[lip].mean() > 1.1 * photo[lip].mean()
+    assert new[mole].mean() < 1.3 * photo[mole].mean()
