@@ -167,6 +167,11 @@ class Trainer:
         best = best_validation(self.out / METRICS) if self.is_main else {}
         return {"steps": float(self._state.step), **best}
 
+    def end(self) -> None:
+        """Part the processes in order: one that just ends may abort its neighbours' threads."""
+        self._accelerator.wait_for_everyone()
+        self._accelerator.end_training()
+
     def _remove_marks(self, resume: bool) -> None:
         """Remove what says that a run is finished and, for a new run, where an older one was."""
         state = () if resume else (self.out / LAST / STATE, self.out / LAST / CONFIG)

@@ -91,6 +91,7 @@ def train(
         draw_curves(out / METRICS, out / PICTURE)
         counts = (len(training), len(validation))
         write_card(out, spec, config, records.facts, counts, figures, seed)
+    trainer.end()
     return out
 
 
