@@ -38,6 +38,9 @@ BROW_SHARE = 0.85
 """The skin is stretched up to here on the way from the margin to the brow."""
 LASH_WIDTH_SHARE = 0.11
 """Lashes, which a blink takes off the lid, are thinner than this, over the eye's width."""
+LID_LIGHT, SHINE_SHARE, PORES_FROM, UNDER_SHARE = 1.15, 0.15, 20.0, 0.2
+"""A closing lid is lighter than the skin around the eye by no more than this factor; of more light
+this share stays; from so many levels on it gets pores from so far under the eye, over its width."""
 MIN_BROW_SHARE = 0.14
 CHEEK_SHARE = 0.40
 """The lower lid is stretched so far down, over the eye's width."""
@@ -86,7 +89,6 @@ EYES = (
         473,
     ),
 )
-
 
 BROWS_DOWN = ("browDownLeft", "browDownRight")
 
@@ -269,6 +271,10 @@ class _Eye:
         tightness = float(np.clip((stretch - MAX_STRETCH) / MAX_STRETCH, 0.0, 1.0))
         under = (self._n < self._lower - 0.15 * self._width) & (self._n > self._floor)
         known = (under & (s > 0.0) & (s < self._width)).astype(np.float32)
+        over = (self._n > self._upper + LASH_SHARE * self._width) & (self._n < self._ceiling)
+        skins = [self._photo[part] for part in (known > 0.0, over & (s > 0.0) & (s < self._width))]
+        usual = [np.median(skin, axis=0) for skin in skins if len(skin)]
+        self._most_light = f32(LID_LIGHT * np.max(usual, axis=0)) if usual else f32([255.0] * 4)
         return tightness, fill_smoothly(self._photo, known + 1e-6)
 
     def _without_lashes(self) -> Float:
@@ -276,6 +282,13 @@ class _Eye:
         across = max(3, round(LASH_WIDTH_SHARE * self._width)) | 1
         closed = cv2.morphologyEx(self._photo, cv2.MORPH_CLOSE, np.ones((1, across), np.uint8))
         smooth = cv2.GaussianBlur(closed, (0, 0), 0.25 * across)
+        # A lid that shines in the photo would shine all over once it is drawn out.
+        shine = np.maximum(smooth - self._most_light, 0.0)
+        pores = self._photo - cv2.GaussianBlur(self._photo, (0, 0), 0.15 * across)
+        under = self._lower - UNDER_SHARE * self._width + 0.5 * (self._upper - self._n)
+        pores = self._drawn_along(pores, f32(under - self._n))
+        smooth += np.clip(shine.max(axis=2, keepdims=True) / PORES_FROM, 0.0, 1.0) * pores
+        smooth -= (1.0 - SHINE_SHARE) * cv2.GaussianBlur(shine, (0, 0), 0.15 * across)
         over = (self._n - self._upper) / (0.5 * LASH_SHARE * self._width)
         zone = np.clip(over - 0.6, 0.0, 1.0) * np.clip(8.0 - over, 0.0, 1.0)
         zone *= np.clip(4.0 * self._shape, 0.0, 1.0)
