@@ -1,5 +1,6 @@
 """Eyes: lids unfold below their crease, whites go on where lids and iris hid them."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -55,3 +56,18 @@ def test_eyes_open_wide_move_no_skin_below(person: Person, renderer: PortraitRen
     assert np.abs(wide - before)[under].mean() < 3.0
     x, y = (person.landmarks[159, :2] * scale).astype(int)
     assert np.abs(wide - before)[y - 4 : y + 3, x - 4 : x + 5].mean() > 8.0
+
+
+def test_a_lid_that_shines_does_not_shine_all_over_in_a_blink(person: Person) -> None:
+    photo = (0.45 * person.photo).astype(np.uint8)
+    upper = person.landmarks[list(EYES[0].upper), :2]
+    width = float(np.linalg.norm(upper[-1] - upper[0]))
+    (x, y), eye = upper[4] - [0.0, 0.13 * width], person.landmarks[EYES[0].iris, :2]
+    axes = (round(0.22 * width), round(0.06 * width))
+    cv2.ellipse(photo, (round(x), round(y)), axes, 0, 0, 360, (215, 205, 205), -1)
+    drawn = PortraitRenderer(photo, person.landmarks, person.still, person.model, size_px=384)
+    blink = drawn.frame(person.expression(eyeBlink=1.0), person.still.head_pose[0])
+    scale = drawn.width_px / photo.shape[1]
+    column, row = (np.array([x, 0.5 * (y + eye[1])]) * scale).astype(int)
+    lid = blink[row - 2 : row + 3, column - 3 : column + 4]
+    assert lid.mean() < 160
