@@ -182,6 +182,7 @@ class _Worker:
         self.process.terminate()
 
     def end(self) -> None:
+        """Wait for the process to end, and kill it where it does not."""
         self.process.join(STOP_S)
         if self.process.is_alive():
             self.process.kill()

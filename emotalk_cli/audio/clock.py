@@ -60,6 +60,7 @@ def in_blocks(
     out = np.zeros((total, columns), np.float32)
 
     def fill(block: tuple[int, int]) -> None:
+        """Encode one block of rows with its context."""
         first, last = block
         start = max(-SILENT_ROWS, first - CONTEXT_ROWS)
         stop = min(total + SILENT_ROWS, last + CONTEXT_ROWS)

@@ -115,6 +115,7 @@ class _Block(nn.Module):
         self.mix = nn.Linear(hidden, hidden)
 
     def forward(self, h: Tensor, moment: Tensor | None) -> Tensor:
+        """Features (B, T, H), modulated by the moment of diffusion (B, C) where there is one."""
         y = self.norm(h)
         if self.film is not None and moment is not None:
             scale, shift = self.film(moment).unsqueeze(1).chunk(2, dim=-1)

@@ -88,6 +88,7 @@ def train_reader(
     share = (1 / np.bincount(truth))[truth] / len(emotions)  # sums to 1
 
     def loss(flat: Float) -> tuple[float, Float]:
+        """Balanced cross-entropy with a ridge, and its gradient."""
         weights = flat.reshape(len(emotions), -1)
         scores = rows @ weights[:, :-1].T + weights[:, -1]
         scores = scores - scores.max(1, keepdims=True)

@@ -177,6 +177,7 @@ class _Network(nn.Module):
         self.fc = nn.Linear(FEATURES, CLASSES)  # in the file, not used
 
     def features(self, x: Tensor) -> Tensor:
+        """Pictures (B, 3, 299, 299) in -1..1 -> pooled features (B, 2048)."""
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(nnf.max_pool2d(x, 3, 2)))
         x = self.Mixed_5d(self.Mixed_5c(self.Mixed_5b(nnf.max_pool2d(x, 3, 2))))

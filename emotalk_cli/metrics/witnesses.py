@@ -161,6 +161,7 @@ def call_witnesses(files: WitnessFiles, wanted: Callable[[str], bool]) -> Witnes
     absent: list[str] = []
 
     def package(metric: str, module: str, name: str) -> list[object]:
+        """The witness of an optional package, or none where it is not installed."""
         if not files.pictures or not wanted(metric):
             return []
         import importlib

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -221,8 +220,3 @@ def _same(clip_id: str, name: str, found: object, expected: object, stage: str) 
             f"others {str(expected)[:60]}.",
             f"Make them all with the same options of `emotalk {stage}`.",
         )
-
-
-def without_variants(takes: Sequence[Take]) -> list[Take]:
-    """The takes with their plain recordings alone."""
-    return [dataclasses.replace(take, heard=take.heard[:1]) for take in takes]

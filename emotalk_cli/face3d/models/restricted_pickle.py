@@ -70,6 +70,7 @@ class _ArrayUnpickler(pickle.Unpickler):
         self._admitted = _stand_ins()
 
     def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name of the file; any that makes no array is refused."""
         if module.startswith("numpy._core."):
             module = module.replace("numpy._core.", "numpy.core.", 1)
         if module.startswith("scipy.sparse"):

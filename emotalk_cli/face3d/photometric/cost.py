@@ -148,6 +148,7 @@ def lowest(
     from scipy.optimize import Bounds, minimize
 
     def value_and_slope(x: Double) -> tuple[float, Double]:
+        """The summed costs and the prior at a place, and their gradient."""
         total, slope = 0.5 * float(x @ x), x.copy()
         place = torch.tensor(x, requires_grad=True)
         for cost in costs:
