@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.interrupts import end_at_once, tidied
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 J = TypeVar("J", bound="Job")
 
@@ -195,7 +196,7 @@ def _in_processes(
 ) -> Generator[tuple[int, _Outcome], None, None]:
     waiting = deque((index, 1) for index in range(len(jobs)))
     workers: list[_Worker] = []
-    try:
+    with tidied(lambda: _end_all(workers)):
         workers.extend(_Worker(function) for _ in range(count))
         for worker in workers:
             _next_job(worker, waiting, jobs)
@@ -221,11 +222,13 @@ def _in_processes(
                 else:
                     yield index, outcome
                 _next_job(worker, waiting, jobs)
-    finally:
-        for worker in workers:
-            worker.stop()
-        for worker in workers:
-            worker.end()
+
+
+def _end_all(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.stop()
+    for worker in workers:
+        worker.end()
 
 
 def _next_job(worker: _Worker, waiting: deque[tuple[int, int]], jobs: Sequence[Any]) -> None:
@@ -247,7 +250,7 @@ def _receive(pipe: Connection[Any, Any]) -> _Outcome | None:
 def _serve(pipe: Connection[Any, Any], parent: int) -> None:
     """Main function of a local worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # run the `finally` blocks
+    end_at_once((signal.SIGTERM,))
     _die_with_parent(parent)
     with contextlib.suppress(EOFError, OSError):
         function = pipe.recv()

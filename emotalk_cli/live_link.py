@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 Float = NDArray[np.float32]
 

@@ -8,11 +8,11 @@ Hostile files are decoded in a child process that reads local files alone and ne
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.interrupts import held_back, tidied
 from emotalk_cli.media_info import (
     CONVERT_IT,
     SILENT,
@@ -31,6 +32,7 @@ from emotalk_cli.media_info import (
     require_picture,
     require_sound,
 )
+from emotalk_cli.safe_files import temporary_folder
 
 __all__ = [
     "MediaInfo",
@@ -58,8 +60,8 @@ def read_sound(path: Path, sample_rate_hz: int = 16000) -> NDArray[np.float32]:
     Sample 0 is the moment of the first picture, where there is a picture. Raises EmotalkError for
     a file without sound or one that cannot be decoded.
     """
-    with tempfile.TemporaryDirectory(prefix="emotalk-") as folder:
-        raw = Path(folder) / "sound"
+    with temporary_folder() as folder:
+        raw = folder / "sound"
         write_sound(path, raw, sample_rate_hz)
         samples = np.fromfile(raw, "<f4").astype(np.float32)
     return np.clip(np.nan_to_num(samples), -1.0, 1.0)
@@ -187,20 +189,20 @@ def _compiled(*outputs: Any) -> list[str]:
     return command
 
 
-@contextmanager
+@contextlib.contextmanager
 def _child(command: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run ffmpeg for the length of the block; it dies of its broken pipe if we are killed."""
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
-        )
-        try:
-            yield process, errors
-        finally:
-            process.kill()
+    with contextlib.ExitStack() as stack:
+        errors = stack.enter_context(tempfile.TemporaryFile())
+        with held_back():
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            )
+            stack.callback(process.wait)
             if process.stdout is not None:
-                process.stdout.close()
-            process.wait()
+                stack.callback(process.stdout.close)
+            stack.enter_context(tidied(process.kill))
+        yield process, errors
 
 
 def _ppm_pictures(pipe: IO[bytes]) -> Iterator[NDArray[np.uint8]]:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from emotalk_cli.errors import EmotalkError, RecordError
 
 FORMAT_VERSION = 1
+SUFFIX = ".h5"
+"""How the names of records end."""
 MAX_SEED = 2**32 - 1
 BLOCK_BYTES = 8 << 20
 

@@ -8,13 +8,7 @@ datasets of the declared names, types and axes are read, never links, objects or
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import os
-import shutil
-import socket
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +17,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 import numpy as np
 
 from emotalk_cli.disk_file import DiskFile
-from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
+from emotalk_cli.errors import RecordError, StaleOutputError
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import (
     FORMAT_VERSION,
     RECORDS,
+    SUFFIX,
     ArraySpec,
     Labels,
     MadeBy,
@@ -35,88 +31,28 @@ from emotalk_cli.schema import (
     blocks,
 )
 
+__all__ = [
+    "SUFFIX",
+    "array_shape",
+    "as_json",
+    "is_done",
+    "kind_of",
+    "read",
+    "read_field",
+    "refuse_other",
+    "write",
+]
+
 if TYPE_CHECKING:
     import h5py
 
 R = TypeVar("R", bound=Record)
 
-SUFFIX = ".h5"
 MAX_ARRAY_BYTES = 16 << 30
 MAX_FIXED_BYTES = 60_000
 """HDF5 keeps larger attributes elsewhere."""
 COMPRESS_ABOVE_BYTES = 4096
-HASH_BLOCK_BYTES = 1 << 20
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal sha256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(HASH_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def temporary_prefix() -> str:
-    """How the names of this process's temporary files and folders begin."""
-    return f".tmp-{socket.gethostname()}-{os.getpid()}-"
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Remove what processes of this machine that were killed left unfinished in `folder`."""
-    if sys.platform == "win32" or not folder.is_dir():
-        return
-    start = temporary_prefix().removesuffix(f"{os.getpid()}-")
-    for path in folder.glob(f"{start}*"):
-        pid = path.name.removeprefix(start).partition("-")[0]
-        if pid.isdecimal() and not _is_alive(int(pid)):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that becomes `path` if the block ends well, else vanishes."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        ending = "-" + path.name[-80:]  # some writers choose the format by the suffix
-        if path.suffix == SUFFIX:
-            ending += ".part"  # what a kill leaves must not be taken for a record
-        handle, name = tempfile.mkstemp(prefix=temporary_prefix(), suffix=ending, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise EmotalkError(
-            f"Cannot write {path}: {error.strerror}.", "Choose another place with -o."
-        ) from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise EmotalkError(
-            f"Cannot write {path}: {error.strerror or error}.",
-            "Free some space or choose another place with -o.",
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def require_writable(path: Path) -> None:
-    """Raise EmotalkError now if a file at `path` could not be written later."""
-    if path.is_dir():
-        raise EmotalkError(f"{path} is a folder.", "Name a file with -o.")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise EmotalkError(
-            f"Cannot write {path}: {error.strerror}.", "Choose another place with -o."
-        ) from error
 
 
 def write(record: Record, path: Path) -> Path:
@@ -245,26 +181,6 @@ def refuse_other(path: Path, before: Any, made_by: MadeBy) -> None:
 
 
 _REMAKE = "Make the file again with the stage that wrote it."
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    try:  # a process that was killed and not yet collected writes no more
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return True
-    return state != "Z"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 @contextmanager

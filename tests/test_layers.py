@@ -8,8 +8,10 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "emotalk_cli"
 FLOORS = {
     "errors": 0,
+    "interrupts": 0,
     "schema": 1,
     "disk_file": 2,
+    "safe_files": 2,
     "store": 2,
     "text_files": 2,
     "batch": 2,

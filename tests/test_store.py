@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.errors import EmotalkError, RecordError, StaleOutputError
 from emotalk_cli.schema import (
     AudioFeatures,
@@ -136,7 +136,7 @@ def test_files_of_others_are_not_replaced(tmp_path: Path) -> None:
         store.is_done(path, MADE_BY)
     assert not store.is_done(path, MADE_BY, overwrite=True)
     with pytest.raises(EmotalkError, match="is a folder"):
-        store.require_writable(tmp_path)
+        safe_files.require_writable(tmp_path)
 
 
 def test_other_record_is_refused(tmp_path: Path) -> None:
@@ -211,8 +211,8 @@ def test_unwritable_place(tmp_path: Path) -> None:
     with pytest.raises(EmotalkError, match="Cannot write"):
         store.write(make_track(), tmp_path / "file" / "a.h5")
     with pytest.raises(EmotalkError, match="Cannot write"):
-        store.require_writable(tmp_path / "file" / "deep" / "a.h5")
-    store.require_writable(tmp_path / "deep" / "a.h5")
+        safe_files.require_writable(tmp_path / "file" / "deep" / "a.h5")
+    safe_files.require_writable(tmp_path / "deep" / "a.h5")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, NoReturn
@@ -15,9 +14,9 @@ from emotalk_cli.cli import corpora, generating, looking, scoring, terminal, tra
 from emotalk_cli.cli.configured import ConfiguredCommand, configured
 from emotalk_cli.cli.options import EXIT_PROBLEM
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.interrupts import end_at_once
 
 EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
 ANYWHERE = ("--quiet", "-q", "--debug", "--json")
 """Flags that may stand before or behind the subcommand."""
 TRAININGS = {
@@ -86,21 +85,20 @@ _add_commands()
 
 def main() -> None:
     """Run the command line; every problem of the user's becomes a message and exit code 1."""
-    # What a cluster's or a container's stop sends: end as on an error, with everything tidied.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_TERMINATED))
     arguments = sys.argv[1:]
     given = set(arguments)
     terminal.setup(
         quiet=bool({"--quiet", "-q"} & given), debug="--debug" in given, json="--json" in given
     )
+    end_at_once(farewell=terminal.farewell())
     arguments = [a for a in arguments if a not in ANYWHERE]
     try:
         app(args=arguments)
     except EmotalkError as error:
         _exit_with(error)
     except SystemExit as end:
-        if end.code == EXIT_INTERRUPTED:  # what typer makes of Ctrl-C
-            terminal.say("Stopped. Nothing is left half-written; run the same command to go on.")
+        if end.code == EXIT_INTERRUPTED:  # what typer makes of a training that stopped
+            sys.stderr.write(terminal.farewell())
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

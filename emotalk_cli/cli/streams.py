@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.safe_files import temporary_folder
 
 DASH = Path("-")
 MAX_INPUT_BYTES = 2 << 30
@@ -29,8 +29,8 @@ def as_files(audio: Path | None, output: Path | None) -> Iterator[tuple[Path | N
         raise EmotalkError(
             "A video cannot be shown in a terminal.", "Redirect it: -o - > out.mp4, or -o out.mp4."
         )
-    with tempfile.TemporaryDirectory(prefix="emotalk-") as folder:
-        heard, made = Path(folder) / "standard-input", Path(folder) / "standard-output.mp4"
+    with temporary_folder() as folder:
+        heard, made = folder / "standard-input", folder / "standard-output.mp4"
         if audio == DASH:
             _save_input(heard)
         yield heard if audio == DASH else audio, made if output == DASH else output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +50,13 @@ def say(text: str) -> None:
     """One line for people."""
     if not _settings.quiet:
         _console().print(_printable(text), markup=False)
+
+
+def farewell() -> str:
+    """What a stop by Ctrl-C says; it also gives back the cursor that a progress bar hid."""
+    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    text = "Stopped. Nothing is left half-written; run the same command to go on.\n"
+    return show_cursor if _settings.quiet else show_cursor + text
 
 
 def show(result: Any) -> None:

@@ -15,7 +15,7 @@ from emotalk_cli.decoders.denoiser import Denoiser, build
 from emotalk_cli.decoders.spec import Spec, as_json, from_json
 from emotalk_cli.decoders.tensors import AGAIN, load_tensors, save_tensors
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.text_files import read_json
 
 CONFIG = "config.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 AGAIN = "Fetch or train the checkpoint again."
 

@@ -15,7 +15,7 @@ from emotalk_cli.metrics.base import HIGHER, LOWER
 from emotalk_cli.metrics.report_style import STYLE
 from emotalk_cli.metrics.statistics import CONFIDENCE, Interval
 from emotalk_cli.metrics.tables import finite
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 ARROWS = {LOWER: "↓", HIGHER: "↑", "": ""}
 REFERENCE = "reference"

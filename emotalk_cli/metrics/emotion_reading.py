@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import FaceTrack
-from emotalk_cli.store import atomic_path
 
 Float = NDArray[np.float64]
 

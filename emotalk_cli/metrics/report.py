@@ -18,8 +18,8 @@ from emotalk_cli.metrics.spread import Confusion
 from emotalk_cli.metrics.statistics import CONFIDENCE, RESAMPLES, Interval
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, Comparison, Mean
 from emotalk_cli.metrics.svg import curves, histogram
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import ScoreRow
-from emotalk_cli.store import atomic_path
 
 HEADLINE = ("lip r", "|lip lag|", "lip amplitude", "LVE", "MVE", "|FDD|", "M-LMD", "SSIM")
 RANKED_BY = ("lip r", "M-LMD", "LVE")  # the first that was measured ranks the clips

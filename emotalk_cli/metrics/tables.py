@@ -13,8 +13,8 @@ from typing import Any
 from emotalk_cli.metrics.evaluate import definition_of
 from emotalk_cli.metrics.spread import Confusion
 from emotalk_cli.metrics.summary import Comparison, Mean
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import Scores
-from emotalk_cli.store import atomic_path
 
 COLUMNS = ("system", "clip_id", "metric", "value", "unit", "better", "speaker", "emotion")
 DIGITS = 7

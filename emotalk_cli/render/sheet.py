@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 GAP_PX = 4
 GROUND = 255

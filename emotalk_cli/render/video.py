@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import queue
 import re
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli import __version__
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.interrupts import held_back, tidied
 from emotalk_cli.media import ffmpeg_binary
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import MadeBy
-from emotalk_cli.store import as_json, atomic_path
+from emotalk_cli.store import as_json
 
-QUEUE_FRAMES = 8
+QUEUE_FRAMES = 16
 """Drawing may run so many frames ahead of the encoder; memory stays constant in length."""
 CRF = 15
 """x264's quality: lower is better; above, a still background's grain is off by a grey level."""
@@ -39,7 +39,6 @@ SYNTHETIC_NOTE = (
     "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 )
 """Stands in the file's metadata, so that nobody need take the video for a recording."""
-_STOP_WAIT_S = 5.0
 _READ_WAIT_S = 30.0
 
 
@@ -84,8 +83,6 @@ class VideoWriter:
             self._outputs += ["-metadata", "title=Synthetic video"]
         if made_by is not None:
             self._outputs += ["-metadata", f"description={as_json(made_by)}"]
-        self._queue: queue.Queue[bytes | None] = queue.Queue(QUEUE_FRAMES)
-        self._broken = threading.Event()
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> VideoWriter:
@@ -101,15 +98,11 @@ class VideoWriter:
                 "mp4",
                 f"file:{temporary}",
             ]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
-            )
-            stack.callback(self._kill)
-            assert self._process.stdin is not None
-            self._thread = threading.Thread(
-                target=self._feed, args=(self._process.stdin,), daemon=True
-            )
-            self._thread.start()
+            with held_back():  # a child that nobody knows of would write on
+                self._process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+                )
+                stack.enter_context(tidied(self._end))
             self._stack = stack.pop_all()
         return self
 
@@ -117,9 +110,12 @@ class VideoWriter:
         """Hand one frame to the encoder; the array may be reused afterwards."""
         if frame.shape != self._shape or frame.dtype != np.uint8:
             raise ValueError(f"a frame is {frame.dtype} {frame.shape}, not uint8 {self._shape}")
-        if self._broken.is_set():
-            raise self._failure()
-        self._queue.put(frame.tobytes())
+        assert self._process.stdin is not None
+        try:  # ffmpeg reads ahead in a thread of its own
+            self._process.stdin.write(np.ascontiguousarray(frame).data)
+        except OSError as error:
+            self._process.wait()
+            raise self._failure() from error
 
     def __exit__(
         self,
@@ -127,41 +123,28 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None:
-            self._process.kill()
-        self._queue.put(None)
-        self._thread.join()
-        code = self._process.wait()
-        if kind is None:
-            try:
-                self._complete(code)
-            except EmotalkError as failure:
-                self._stack.__exit__(type(failure), failure, None)
-                raise
-        self._stack.__exit__(kind, error, trace)
+        with self._stack:
+            if error is not None:
+                raise error
+            self._complete()
 
-    def _complete(self, code: int) -> None:
+    def _complete(self) -> None:
         """Let the encoded file pass, or say what went wrong."""
-        if code or self._broken.is_set():
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        if self._process.wait():
             raise self._failure()
         if self._finish is not None:
             self._finish(self._temporary)
 
-    def _feed(self, pipe: IO[bytes]) -> None:
-        """Move frames from the queue to the encoder, until None or its end."""
-        while (block := self._queue.get()) is not None:
-            if not self._broken.is_set():
-                try:
-                    pipe.write(block)
-                except OSError:
-                    self._broken.set()
+    def _end(self) -> None:
+        """Leave no encoder behind, whatever happened."""
+        assert self._process.stdin is not None
+        self._process.kill()
+        self._process.wait()
         with contextlib.suppress(OSError):
-            pipe.close()
-
-    def _kill(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(_STOP_WAIT_S)
+            self._process.stdin.close()
 
     def _failure(self) -> EmotalkError:
         self._log.seek(0)
@@ -175,7 +158,7 @@ class VideoWriter:
 def _input_options(width_px: int, height_px: int, fps: float, sound: Path | None) -> list[str]:
     options = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
     options += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
-    options += ["-r", f"{fps:g}", "-thread_queue_size", "16", "-i", "pipe:0"]
+    options += ["-r", f"{fps:g}", "-thread_queue_size", str(QUEUE_FRAMES), "-i", "pipe:0"]
     if sound is not None:
         options += ["-i", f"file:{sound}"]
     return options

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.decoders.direction.emotions import (
     EMOTIONS,
     NEUTRAL,
@@ -240,19 +240,19 @@ def _read_voices(
         )
     progress.task("Reading voices", len(paths))
     voices: dict[str, list[_Voice]] = {}
-    digest = hashlib.sha256()
+    used = []
     for path in paths:
-        digest.update(f"{path.name} {store.sha256_of(path)}\n".encode())
+        used.append(path)
         features = store.read(path, AudioFeatures)
         motion = None
         track_path = _track_of(path, tracks) if tracks else None
         if track_path:
-            digest.update(f"{track_path.name} {store.sha256_of(track_path)}\n".encode())
+            used.append(track_path)
             motion = _motion(store.read(track_path, FaceTrack), model, track_path)
         voice = _cut(features, motion)
         voices.setdefault(features.labels.speaker or path.stem, []).append(voice)
         progress.advance()
-    return voices, {"voices": digest.hexdigest()}
+    return voices, {"voices": safe_files.sha256_of_all(used)}
 
 
 def _clips_of(recording: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import FaceTrack, MadeBy
 from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob
@@ -26,8 +26,8 @@ def make_track(job: ClipJob) -> ClipDone:
         raise EmotalkError(f"There is no {source.missing_sound} beside {source.path}.")
     model = load_face_model("default")
     inputs = {
-        "capture": store.sha256_of(source.path),
-        "sound": store.sha256_of(source.sound),
+        "capture": safe_files.sha256_of(source.path),
+        "sound": safe_files.sha256_of(source.sound),
         "face_model": model.sha256,
     }
     made_by = MadeBy(STAGE, __version__, {"fps": fps, "labels": source.labels}, inputs=inputs)
@@ -51,4 +51,4 @@ def make_track(job: ClipJob) -> ClipDone:
         )
         store.write(track, job.path)
     frames = store.array_shape(job.path, "expression")[0]
-    return ClipDone(frames, frames / fps, store.sha256_of(job.path), skipped)
+    return ClipDone(frames, frames / fps, safe_files.sha256_of(job.path), skipped)

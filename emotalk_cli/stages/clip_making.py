@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.datasets.clip_source import ClipSource
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import (
@@ -85,21 +85,21 @@ class _Tracked:
 
 def make_clip(job: ClipJob) -> ClipDone:
     """Make the Clip of one job, unless it is there already."""
-    store.remove_leftovers(Path(tempfile.gettempdir()))
+    safe_files.remove_leftovers(Path(tempfile.gettempdir()))
     made_by = _made_by(job)
     if store.is_done(job.path, made_by, overwrite=job.overwrite):
         frames = store.array_shape(job.path, "landmarks")[0]
         return _done(job, frames, skipped=True)
     info = probe(job.source.path)
     require_picture(job.source.path, info)
-    with tempfile.TemporaryDirectory(prefix=store.temporary_prefix()) as folder:
-        record = _clip(job, made_by, info, Path(folder))
+    with safe_files.temporary_folder() as folder:
+        record = _clip(job, made_by, info, folder)
         store.write(record, job.path)
     return _done(job, len(record.valid), skipped=False)
 
 
 def _done(job: ClipJob, frames: int, *, skipped: bool) -> ClipDone:
-    return ClipDone(frames, frames / job.options.fps, store.sha256_of(job.path), skipped)
+    return ClipDone(frames, frames / job.options.fps, safe_files.sha256_of(job.path), skipped)
 
 
 def _clip(job: ClipJob, made_by: MadeBy, info: MediaInfo, spool: Path) -> Clip:
@@ -132,9 +132,9 @@ def _clip(job: ClipJob, made_by: MadeBy, info: MediaInfo, spool: Path) -> Clip:
 
 def _made_by(job: ClipJob) -> MadeBy:
     clip, options = job.source, job.options
-    inputs = {"video": store.sha256_of(clip.path)}
+    inputs = {"video": safe_files.sha256_of(clip.path)}
     if clip.sound is not None:
-        inputs["sound"] = store.sha256_of(clip.sound)
+        inputs["sound"] = safe_files.sha256_of(clip.sound)
     chosen = {
         "fps": options.fps,
         "crop_size_px": options.crop_size_px if options.keep_frames else 0,

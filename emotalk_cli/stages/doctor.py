@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.motion_making import WEIGHTS
 
@@ -196,7 +196,7 @@ def _models() -> Iterator[Finding]:
         except EmotalkError as error:
             yield Finding("models", f"{name} decoder", BROKEN, error.problem, again)
             continue
-        digest = store.sha256_of(WEIGHTS / name / "model.safetensors")[:12]
+        digest = safe_files.sha256_of(WEIGHTS / name / "model.safetensors")[:12]
         fits = decoder.spec.face_model_sha256 == model.sha256
         text = f"sha256 {digest}" + ("" if fits else ", made for another face model")
         yield Finding(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.batch import Job, run_jobs
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
@@ -94,7 +94,7 @@ def _configs(plan: Plan, out: Path) -> dict[str, Path]:
     written = {}
     for name in plan.decoders:
         path = out / "configs" / f"{name}.yaml"
-        with store.atomic_path(path) as temporary:
+        with safe_files.atomic_path(path) as temporary:
             temporary.write_text(yaml.safe_dump(plan.training_of(name)), encoding="utf-8")
         read_config(path)  # a wrong key is told now, not after the first training
         written[name] = path

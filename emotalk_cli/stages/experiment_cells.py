@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.metrics.base import HIGHER, NEITHER
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy, ScoreRow, Scores
 from emotalk_cli.stages.experiment_records import AUDIO, TRACKS
@@ -227,12 +226,12 @@ def _made_by(cell: PlayCell) -> MadeBy:
     """Everything a performance depends on."""
     from emotalk_cli.decoders.checkpoint import WEIGHTS
 
-    inputs = {f"decoder {n}": store.sha256_of(p / WEIGHTS) for n, p in enumerate(cell.decoders)}
-    inputs["reader"] = store.sha256_of(cell.reader)
+    inputs = {
+        f"decoder {n}": safe_files.sha256_of(p / WEIGHTS) for n, p in enumerate(cell.decoders)
+    }
+    inputs["reader"] = safe_files.sha256_of(cell.reader)
     for name, records in cell.sets.items():
-        digest = hashlib.sha256()
-        for path in sorted((records / TRACKS).glob(f"*{store.SUFFIX}")):
-            digest.update(f"{path.name} {store.sha256_of(path)}\n".encode())
-        inputs[name] = digest.hexdigest()
+        tracks = sorted((records / TRACKS).glob(f"*{store.SUFFIX}"))
+        inputs[name] = safe_files.sha256_of_all(tracks)
     options = {"draw": dict(cell.draw), "shuffled": cell.shuffled, "metrics": list(SCORED)}
     return MadeBy(STAGE, __version__, options, cell.seed, inputs)

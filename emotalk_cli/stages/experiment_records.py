@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Float, Labels, MadeBy
@@ -126,10 +126,8 @@ def _made_by(home: Path, away: Path | None, plan: DataPlan) -> MadeBy:
     inputs = {}
     for name, folder in (("data", home), ("unseen", away)):
         if folder is not None:
-            digest = hashlib.sha256()
-            for path in sorted(folder.glob(f"*/*{store.SUFFIX}")):
-                digest.update(f"{path.name} {store.sha256_of(path)}\n".encode())
-            inputs[name] = digest.hexdigest()
+            records = sorted(folder.glob(f"*/*{store.SUFFIX}"))
+            inputs[name] = safe_files.sha256_of_all(records)
     return MadeBy(STAGE, __version__, dataclasses.asdict(plan), inputs=inputs)
 
 

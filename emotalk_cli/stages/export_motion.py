@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, live_link, store
+from emotalk_cli import __version__, live_link, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.import_motion import above_rest
@@ -59,7 +59,7 @@ def export_motion(
             f"{track} has the units of the face model {record.face_model}, not ARKit's 52.",
             "Only motion of the default face model can be exported.",
         )
-    store.require_writable(out)
+    safe_files.require_writable(out)
     if out.suffix.lower() == ".csv":
         return _write_csv(record, out, timecode)
     return _write_glb(record, out)

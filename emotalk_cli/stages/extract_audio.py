@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, batch, store
+from emotalk_cli import __version__, batch, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
@@ -102,7 +102,7 @@ def extract_audio(
         for note in value.notes:
             progress.note(f"{job.clip_id}: {note}")
 
-    store.remove_leftovers(out)
+    safe_files.remove_leftovers(out)
     failures = batch.run_jobs(
         hear_clip,
         jobs,
@@ -127,7 +127,7 @@ def hear_clip(job: AudioJob) -> AudioDone:
     from emotalk_cli.audio.augment import augment
     from emotalk_cli.audio.features import extract_features
 
-    sha256 = store.sha256_of(job.source)
+    sha256 = safe_files.sha256_of(job.source)
     todo: list[tuple[Path, MadeBy, int]] = []
     files = [_variant(job.out, number) for number in range(job.augment + 1)]
     for number, path in enumerate(files):

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from emotalk_cli import batch, store
+from emotalk_cli import batch, safe_files
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import Clip
@@ -89,7 +89,7 @@ def fit_3dmm(
     if photometric:
         jobs = [replace(job, photometric=photometric_backend) for job in jobs]
     jobs = batch.shard_of(jobs, shard)
-    store.remove_leftovers(out)
+    safe_files.remove_leftovers(out)
     failures = batch.run_jobs(
         function,
         jobs,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack
@@ -40,7 +40,7 @@ def require_preview(path: Path, source: Path, *, overwrite: bool) -> None:
         )
     if path.exists() and not overwrite:
         raise StaleOutputError(f"{path} exists already.", "Add --overwrite, or name another file.")
-    store.require_writable(path)
+    safe_files.require_writable(path)
 
 
 def draw_preview(

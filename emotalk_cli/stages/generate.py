@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, store
+from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
@@ -95,8 +95,8 @@ def generate(
     if _is_done(out, motion_out, sheet, made_by, overwrite=overwrite):
         return _found(out, motion_out, sheet, options.fps, started)
     for path in filter(None, (out, motion_out, sheet)):
-        store.require_writable(path)
-    store.remove_leftovers(out.parent)
+        safe_files.require_writable(path)
+    safe_files.remove_leftovers(out.parent)
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
         heard = pool.submit(_hear, audio, options, made_by, progress)
@@ -193,11 +193,11 @@ def _input_hashes(audio: Path | None, face: Path, options: VideoOptions) -> dict
             raise EmotalkError(f"{path} is a folder.", f"Give one file with --{role}.")
         if not path.is_file():
             raise EmotalkError(f"There is no file {path}.", f"Check the path given with --{role}.")
-        hashes[role] = store.sha256_of(path)
+        hashes[role] = safe_files.sha256_of(path)
     for role, folder in (("lip", options.lip_decoder), ("emo", options.emo_decoder)):
         weights = (folder or WEIGHTS / role) / "model.safetensors"
         if weights.is_file():
-            hashes[role] = store.sha256_of(weights)
+            hashes[role] = safe_files.sha256_of(weights)
     for role, file in (
         ("emotion", options.emotion_file),
         ("pose", options.pose),
@@ -206,7 +206,7 @@ def _input_hashes(audio: Path | None, face: Path, options: VideoOptions) -> dict
         ("certificate", options.c2pa[0] if options.c2pa else None),
     ):
         if file is not None and file.is_file():
-            hashes[role] = store.sha256_of(file)
+            hashes[role] = safe_files.sha256_of(file)
     return hashes
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk_cli import batch, store
+from emotalk_cli import batch, safe_files
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.stages.generate import Generated, generate
@@ -69,7 +69,7 @@ def generate_many(
         raise EmotalkError(f"{out} is a file.", "Name a folder for the videos with -o.")
     jobs = [VideoJob(row, out, keep_motion, overwrite) for row in rows]
     results: list[Generated] = []
-    store.remove_leftovers(out)
+    safe_files.remove_leftovers(out)
     failures = batch.run_jobs(
         make_row,
         jobs,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk_cli import batch, store
+from emotalk_cli import batch, safe_files, store
 from emotalk_cli.datasets import arkit
 from emotalk_cli.datasets.catalogue import Choice, find_clips
 from emotalk_cli.errors import EmotalkError
@@ -80,7 +80,7 @@ def preprocess(
         ],
         shard,
     )
-    store.remove_leftovers(out)
+    safe_files.remove_leftovers(out)
     done: dict[str, ClipDone] = {}
     captured = jobs[0].source.labels.dataset == arkit.NAME if jobs else False
     failures = batch.run_jobs(
@@ -92,7 +92,7 @@ def preprocess(
         on_done=lambda job, result: done.update({job.clip_id: result}),
         progress=progress,
     )
-    store.remove_leftovers(out)  # of workers that were killed on the way
+    safe_files.remove_leftovers(out)  # of workers that were killed on the way
     batch.write_failures(failures, out, shard)
     manifest = out / batch.shard_name("manifest.csv", shard)
     _write_manifest(manifest, source, jobs, done, failures)
@@ -136,7 +136,7 @@ def _write_manifest(
         if result or job.clip_id not in rows:
             rows[job.clip_id] = _row(job, root, result, failed=job.clip_id in reasons)
     with (
-        store.atomic_path(path) as temporary,
+        safe_files.atomic_path(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, COLUMNS)

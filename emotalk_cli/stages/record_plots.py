@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.safe_files import atomic_path
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Record, Scores
-from emotalk_cli.store import atomic_path
 
 DPI = 110
 MOST_ACTIVE = 10

@@ -22,9 +22,10 @@ from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker
 from emotalk_cli.metrics.tables import write_csv, write_json
 from emotalk_cli.metrics.witnesses import WitnessFiles
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.safe_files import sha256_of
 from emotalk_cli.schema import MadeBy, Scores
 from emotalk_cli.stages.score_clip import Job, score_one, shows, syncnet_of, witnesses_of
-from emotalk_cli.store import is_done, read, sha256_of, write
+from emotalk_cli.store import is_done, read, write
 
 STAGE = "score"
 SCORES, JSON, CSV, REPORT = "scores.h5", "scores.json", "scores.csv", "report.html"

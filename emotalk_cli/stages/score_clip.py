@@ -27,9 +27,10 @@ from emotalk_cli.metrics.syncnet import (
     load_syncnet,
 )
 from emotalk_cli.metrics.witnesses import Witnesses, WitnessFiles, call_witnesses
+from emotalk_cli.safe_files import atomic_path, sha256_of
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels
 from emotalk_cli.stages.track_making import load_face_model
-from emotalk_cli.store import atomic_path, kind_of, read, sha256_of
+from emotalk_cli.store import kind_of, read
 
 if TYPE_CHECKING:
     from emotalk_cli.metrics.surface import FaceSurface

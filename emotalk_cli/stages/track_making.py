@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli import __version__, parts, store
+from emotalk_cli import __version__, parts, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import Clip, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.pixel_fit import REVISION as PIXEL_REVISION
@@ -62,7 +61,7 @@ def fit_clip(job: FitJob) -> FitDone:
     """Make the track of one Clip record, unless it is there already."""
     from emotalk_cli.face3d.fitting.fit import fit_sequence
 
-    inputs = {"clip": store.sha256_of(job.source)}
+    inputs = {"clip": safe_files.sha256_of(job.source)}
     if job.speaker:
         inputs["speaker"] = _digest(job.speaker)
     made_by = _made_by(job, inputs)
@@ -88,7 +87,7 @@ def fit_video_file(job: FitJob) -> FitDone:
 
     info = probe(job.source)
     require_picture(job.source, info)
-    made_by = _made_by(job, {"video": store.sha256_of(job.source)})
+    made_by = _made_by(job, {"video": safe_files.sha256_of(job.source)})
     if store.is_done(job.track, made_by, overwrite=job.overwrite):
         return FitDone(job.track, made=False)
     with contextlib.closing(read_frames(job.source, VIDEO_FPS, info=info)) as frames:
@@ -113,7 +112,7 @@ def fit_photo_file(job: FitJob) -> FitDone:
     from emotalk_cli.render.photo import read_photo
 
     photo = read_photo(job.source)
-    made_by = _made_by(job, {"photo": store.sha256_of(job.source)})
+    made_by = _made_by(job, {"photo": safe_files.sha256_of(job.source)})
     if store.is_done(job.track, made_by, overwrite=job.overwrite):
         return FitDone(job.track, made=False)
     face = require_face(photo, job.source)
@@ -172,9 +171,8 @@ def _made_by(job: FitJob, inputs: dict[str, str]) -> MadeBy:
 
 
 @functools.lru_cache(maxsize=4)
-def _digest(files: tuple[Path, ...]) -> str:
-    """One sha256 for the contents of many files, in order."""
-    return hashlib.sha256("".join(map(store.sha256_of, files)).encode()).hexdigest()
+def _digest(clips: tuple[Path, ...]) -> str:
+    return safe_files.sha256_of_all(clips)
 
 
 @functools.lru_cache(maxsize=4)

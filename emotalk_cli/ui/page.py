@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from emotalk_cli.decoders.direction.emotions import EMOTIONS
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.safe_files import temporary_folder
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.video_options import VideoOptions
 from emotalk_cli.ui.work import KEYS, Key, make_video, timeline
@@ -34,9 +34,9 @@ def serve(*, host: str = HOST, port: int = PORT, watermark: bool = True) -> None
     Uploads and results live in a temporary folder that is removed at the end; no other file can be
     asked for. Raises EmotalkError where gradio is missing or the port is taken.
     """
-    with tempfile.TemporaryDirectory(prefix="emotalk-ui-") as folder:
-        _keep_to_ourselves(folder)
-        page = build(Path(folder), watermark=watermark)
+    with temporary_folder() as folder:
+        _keep_to_ourselves(str(folder))
+        page = build(folder, watermark=watermark)
         gradio = _gradio()
         page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
         try:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
+from emotalk_cli import interrupts
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
 from emotalk_cli.decoders.sampling import Draw, sample_motion
-from emotalk_cli.decoders.training import loop as training
 from emotalk_cli.decoders.training.config import TrainConfig
 from emotalk_cli.decoders.training.journal import read_journal
 from emotalk_cli.decoders.training.loop import steps_done
@@ -83,7 +83,7 @@ def test_a_second_ctrl_c_stops_at_once(
     def twice() -> None:
         ctrl_c()
         ctrl_c()  # passed on by a launcher
-        monkeypatch.setattr(training, "SAME_CTRL_C_S", 0.0)
+        monkeypatch.setattr(interrupts, "SAME_STOP_S", 0.0)
         ctrl_c()
 
     with broken_at(8, twice, monkeypatch), pytest.raises(KeyboardInterrupt):

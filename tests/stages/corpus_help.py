@@ -10,7 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from emotalk_cli import store
+from emotalk_cli import safe_files
 from emotalk_cli.media import ffmpeg_binary
 
 QUICK = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p")
@@ -59,7 +59,7 @@ def assert_same_output(
         assert list(ours) == list(theirs)
         for clip, row in ours.items():
             record = found / f"{clip}.h5"
-            assert row["sha256"] == (store.sha256_of(record) if record.exists() else "")
+            assert row["sha256"] == (safe_files.sha256_of(record) if record.exists() else "")
             own = {} if same_layout else {"sha256": row["sha256"]}
             assert row == {**theirs[clip], **own}
 

@@ -266,13 +266,15 @@ def test_outputs_have_the_endings_of_their_kind(name: str, speech: Path, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_stop_leaves_nothing(speech: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("delay_s", [0.0, 0.01, 0.1])
+def test_a_stop_leaves_nothing(delay_s: float, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "emotalk_cli", "generate", "--audio", str(DEMO_SPEECH)]
     command += ["--face", str(DEMO_FACE), "-o", str(tmp_path / "a.mp4")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     end = time.monotonic() + 60
     while not list(tmp_path.iterdir()) and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
+    time.sleep(delay_s)
     process.terminate()
     assert process.wait(20) in (0, 143)
     assert [p.name for p in tmp_path.iterdir()] in ([], ["a.mp4"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk_cli import store
+from emotalk_cli import safe_files
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
@@ -117,7 +117,7 @@ def test_what_a_kill_left_is_removed(speech: Path, tmp_path: Path) -> None:
     out.mkdir()
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    left = out / store.temporary_prefix().replace(str(os.getpid()), str(ended.pid))
+    left = out / safe_files.temporary_prefix().replace(str(os.getpid()), str(ended.pid))
     left.with_name(f"{left.name}x-one.mp4").write_bytes(b"half")
     assert generate_many(jobs, out).made == 1
     assert [path.name for path in out.iterdir()] == ["one.mp4"]

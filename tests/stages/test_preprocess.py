@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.schema import Clip
@@ -86,7 +86,7 @@ def test_manifest_and_failures_name_everything(clips: Path) -> None:
     }  # fmt: skip
     assert rows["a"]["path"] == "a.mp4"
     assert rows["a"]["frames"] == "25"
-    assert rows["a"]["sha256"] == store.sha256_of(clips / "a.h5")
+    assert rows["a"]["sha256"] == safe_files.sha256_of(clips / "a.h5")
     with (clips / "failures.csv").open() as file:
         reasons = {row["clip"]: row["reason"] for row in csv.DictReader(file)}
     assert "no frame shows a face" in reasons["wall"]

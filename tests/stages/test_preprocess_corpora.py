@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.schema import Clip
 from emotalk_cli.stages.preprocess import Preprocessed, preprocess
 from tests.stages.corpus_help import cut, ffmpeg, leftovers, rows_of
@@ -141,7 +141,7 @@ def test_mead_labels_come_from_the_path(done: Preprocessed) -> None:
         assert (labels.clip_id, labels.dataset) == (row["clip"], "mead")
         assert (labels.speaker, labels.emotion, labels.view) == told[:3]
         assert labels.intensity == pytest.approx(video.level / 3)
-        assert (int(row["frames"]), row["sha256"]) == (FRAMES, store.sha256_of(record))
+        assert (int(row["frames"]), row["sha256"]) == (FRAMES, safe_files.sha256_of(record))
         assert clip.landmarks.shape[0] == FRAMES and clip.valid.all()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from emotalk_cli import store
+from emotalk_cli import safe_files, store
 from emotalk_cli.schema import Clip
 from tests.stages.corpus_help import cut, end_session, ffmpeg, leftovers, rows_of, start
 
@@ -176,7 +176,7 @@ def test_every_damaged_input_is_listed_or_readable(damaged: Damage, tmp_path: Pa
         else:
             path = out / f"{row['clip']}.h5"
             assert len(store.read(path, Clip).valid) == int(row["frames"]), name
-            assert row["sha256"] == store.sha256_of(path)
+            assert row["sha256"] == safe_files.sha256_of(path)
     assert not reasons
     made = {path.stem for path in out.glob("*.h5")}
     assert made == {row["clip"] for row in rows.values() if row["status"] == "done"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emotalk_cli.decoders.training.journal import read_journal
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 PICTURE = "curves.png"
 SMOOTHING = 20

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 COLUMNS = (
     "step", "loss", "coefficients", "velocity", "landmarks", "gap", "learning_rate",

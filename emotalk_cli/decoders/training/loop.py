@@ -10,13 +10,10 @@ import copy
 import math
 import re
 import signal
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -34,6 +31,7 @@ from emotalk_cli.decoders.training.losses import MotionLoss
 from emotalk_cli.decoders.training.validation import validate
 from emotalk_cli.decoders.training.windows import Batch, Windows, mix, moved
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.interrupts import ending, noted
 from emotalk_cli.progress import Progress
 
 LAST = "last"
@@ -42,8 +40,6 @@ PROGRESS = "progress"
 """Name of the tensor of steps done, best validation loss, validations since then."""
 METRICS = "metrics.csv"
 NO_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
-SAME_CTRL_C_S = 1.0
-"""Within this time another interrupt is the same one: torchrun passes on what all have heard."""
 
 
 @dataclass
@@ -60,27 +56,6 @@ def steps_done(out: Path) -> int | None:
     """How far the run in the folder `out` came; None where its state was not kept."""
     path = out / LAST / STATE
     return int(load_tensors(path)[PROGRESS][0]) if path.is_file() else None
-
-
-@contextmanager
-def _ctrl_c_noted() -> Iterator[list[float]]:
-    """A list that Ctrl-C fills instead of breaking a step in two; a second one stops at once."""
-    asked: list[float] = []  # when
-    is_main_thread = threading.current_thread() is threading.main_thread()
-    if not is_main_thread or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield asked  # someone else, or nobody, is interrupted
-        return
-
-    def note(_number: int, _frame: FrameType | None) -> None:
-        if asked and time.monotonic() - asked[0] >= SAME_CTRL_C_S:
-            raise KeyboardInterrupt
-        asked.append(time.monotonic())
-
-    signal.signal(signal.SIGINT, note)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _accelerator(precision: str) -> Any:
@@ -145,7 +120,7 @@ class Trainer:
         progress.advance(self._state.step)
         began = time.monotonic()
         try:
-            with _ctrl_c_noted() as asked_to_stop:
+            with noted() as stops:
                 while self._state.step < self.config.steps and not self._patience_is_out():
                     row = self._step()
                     progress.advance()
@@ -155,8 +130,8 @@ class Trainer:
                         figures = self._validate_and_save()
                         journal.add(self._state.step, figures)
                         progress.note(self._summary(row, figures))
-                    if self._any_process(bool(asked_to_stop)):
-                        self._stop(progress)
+                    if self._any_process(bool(stops)):
+                        self._stop(stops, progress)
         except (RuntimeError, MemoryError) as error:  # torch's own for a GPU is a RuntimeError
             if not (isinstance(error, MemoryError) or NO_MEMORY.search(str(error))):
                 raise
@@ -185,15 +160,15 @@ class Trainer:
         told = torch.tensor(float(here), device=self._accelerator.device)
         return float(self._accelerator.reduce(told, "sum")) > 0
 
-    def _stop(self, progress: Progress) -> None:
-        """Keep the exact state after a whole step, then stop as Ctrl-C asked."""
+    def _stop(self, stops: Sequence[signal.Signals], progress: Progress) -> None:
+        """Keep the exact state after a whole step, then stop as was asked."""
         if self.is_main:
             self._save_last()
         self._accelerator.wait_for_everyone()
         progress.note(
             f"Stopped after step {self._state.step}; the same command without --overwrite goes on."
         )
-        raise KeyboardInterrupt
+        raise ending(stops)
 
     def _step(self) -> dict[str, float]:
         """One step of gradient descent; its loss terms, averaged over all processes' frames."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -31,8 +30,9 @@ from emotalk_cli.decoders.training.windows import SPEECH_SCALE_FLOOR, Windows, s
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.safe_files import sha256_of_all
 from emotalk_cli.schema import MadeBy, check_seed
-from emotalk_cli.store import SUFFIX, as_json, sha256_of
+from emotalk_cli.store import SUFFIX, as_json
 
 Float = NDArray[np.float32]
 
@@ -195,10 +195,7 @@ def _digest(folder: Path) -> str:
     """One sha256 over the names and contents of all records of a folder."""
     if not folder.is_dir():
         raise EmotalkError(f"There is no folder {folder}.", "Check the path.")
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        digest.update(f"{path.name} {sha256_of(path)}\n".encode())
-    return digest.hexdigest()
+    return sha256_of_all(sorted(folder.glob(f"*{SUFFIX}")))
 
 
 def _check_model(model: FaceGeometry, facts: Facts) -> None:

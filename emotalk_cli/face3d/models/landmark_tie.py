@@ -26,7 +26,7 @@ from emotalk_cli.face3d.fitting.points import IRIS_LEFT, IRIS_RIGHT, POINTS, int
 from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.face3d.models.linear_model import FaceModel
 from emotalk_cli.face3d.models.registration import Registered, Target, Template, register
-from emotalk_cli.store import atomic_path
+from emotalk_cli.safe_files import atomic_path
 
 Double = NDArray[np.float64]
 
