@@ -77,9 +77,9 @@ def depth_before(model: FaceModel, vertices: np.ndarray, parts: tuple[str, ...])
 
 
 def test_loads_fast_and_is_whole(model: FaceModel) -> None:
-    start = time.perf_counter()
+    start_s = time.process_time()  # of the CPU: other processes do not count
     again = read_face_model(DEFAULT_MODEL_PATH)
-    assert time.perf_counter() - start < 0.3
+    assert time.process_time() - start_s < 0.3
     assert again.sha256 == model.sha256 and len(model.sha256) == 64
     assert DEFAULT_MODEL_PATH.stat().st_size < 8_000_000
     assert "CC0" in model.licence
