@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.backdrop import fill_smoothly
-from emotalk_cli.render.eyes import eye_box
+from emotalk_cli.render.eye_opening import eye_box
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import FACE_OVAL, NOSE_BASE, SMILES
 from emotalk_cli.render.texture import Texture

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.backdrop import background
-from emotalk_cli.render.eyes import Eyes, quiet_lids
+from emotalk_cli.render.eyes import Eyes
 from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_face_layer
 from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.framing import Framed, resized
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.hidden_lips import free_of_cover, lips_seen
+from emotalk_cli.render.lid_units import quiet_lids
 from emotalk_cli.render.light import estimate_light, light_ratio
 from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
 from emotalk_cli.render.matte import person_matte

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from emotalk_cli.render.eye_opening import EYES, eye_box
 from emotalk_cli.render.eyeball import Eyeball
-from emotalk_cli.render.eyes import EYES, eye_box
 from emotalk_cli.render.portrait import PortraitRenderer
 from tests.render.render_person import Person
 
