@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.interrupts import end_at_once, tidied
+from emotalk_cli.interrupts import end_at_once, held_back, tidied
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.safe_files import atomic_path
 
@@ -167,7 +167,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, os.getpid()), daemon=True)
-        with _one_thread():
+        with _one_thread(), held_back(), _deaf_to_ctrl_c():
             self.process.start()
         other.close()
         self.job: tuple[int, int] | None = None
@@ -249,7 +249,7 @@ def _receive(pipe: Connection[Any, Any]) -> _Outcome | None:
 
 def _serve(pipe: Connection[Any, Any], parent: int) -> None:
     """Main function of a local worker."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_at_once((signal.SIGTERM,))
     _die_with_parent(parent)
     with contextlib.suppress(EOFError, OSError):
@@ -271,6 +271,19 @@ def _one_thread() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """A terminal's Ctrl-C does not reach processes started in the block: the main one decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _die_with_parent(parent: int) -> None:
