@@ -16,6 +16,7 @@ from emotalk_cli.metrics.evaluate import (
     compare_openings,
     compare_pictures,
     compare_tracks,
+    describe_making,
     describe_motion,
     describe_samples,
     describe_speech,
@@ -25,6 +26,7 @@ from emotalk_cli.metrics.evaluate import (
 from emotalk_cli.metrics.landmarks import AlignedLandmarks, align, project
 from emotalk_cli.metrics.opening import MouthOpening
 from emotalk_cli.metrics.picture import FaceCrops, side_by_side
+from emotalk_cli.metrics.speed import MakingTime
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.metrics.syncnet import Agreement
@@ -59,6 +61,7 @@ class Side:
     landmarks: AlignedLandmarks | None = None
     crops: FaceCrops | None = None
     agreement: Agreement | None = None
+    making: MakingTime | None = None
 
     def aligned(self) -> AlignedLandmarks:
         """Its landmarks in the aligned crop; a track's are seen by its own camera."""
@@ -123,6 +126,7 @@ def score_clip(
         for sample in samples
     ]
     mine = _mean([one.predicted for one in measured])
+    mine += describe_making([one.making for one in samples if one.making], wanted)
     tracks = [one.track for one in measured if one.track is not None]
     if len(tracks) > 1 and reference.surface is not None:
         frames = min(len(track.expression) for track in tracks)

@@ -12,6 +12,7 @@ from emotalk_cli.metrics.motion import MOTION_METRICS, Diversity
 from emotalk_cli.metrics.opening import OPENING_METRICS, MouthOpening
 from emotalk_cli.metrics.picture import PICTURE_METRICS, FaceCrops, compare_crops
 from emotalk_cli.metrics.speech import SPEECH_METRICS, BeatAlignment
+from emotalk_cli.metrics.speed import MakingTime, Speed
 from emotalk_cli.metrics.surface import FaceSurface
 from emotalk_cli.metrics.syncnet import SYNC_METRICS, Agreement
 from emotalk_cli.metrics.witnesses import WITNESS_METRICS, Reading
@@ -30,11 +31,13 @@ _ALL: tuple[type[Described], ...] = (
     *PICTURE_METRICS,
     *SYNC_METRICS,
     *WITNESS_METRICS,
+    Speed,
 )
 METRICS: dict[str, type[Described]] = {metric.name: metric for metric in _ALL}
 FAMILIES = (
     *("Lips", "Surface", "Landmarks", "Speech", "Motion", "Coefficients", "Emotion"),
     "Picture",
+    "Speed",
 )
 
 
@@ -103,6 +106,11 @@ def describe_sync(agreement: Agreement, wanted: Wanted) -> list[Value]:
     """What SyncNet says of one video and its sound."""
     metrics = [m for m in SYNC_METRICS if wanted(m.name)]
     return [_value(metric, getattr(agreement, metric.field)) for metric in metrics]
+
+
+def describe_making(times: Sequence[MakingTime], wanted: Wanted) -> list[Value]:
+    """How fast the samples of one clip were made, where that is known."""
+    return [_value(Speed, Speed()(times))] if times and wanted(Speed.name) else []
 
 
 def describe_testimony(values: Mapping[str, float], readings: Sequence[Reading]) -> list[Value]:

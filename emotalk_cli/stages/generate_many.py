@@ -11,6 +11,7 @@ from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.stages.generate import Generated, generate
 from emotalk_cli.stages.video_options import VideoOptions
 from emotalk_cli.stages.video_rows import VideoRow, read_rows
+from emotalk_cli.stages.video_times import TimesFile
 
 STAGE = "generate"
 
@@ -60,8 +61,8 @@ def generate_many(
 
     `options` hold for every row that does not say otherwise (see `video_rows.read_rows`). With
     `keep_motion` the motion stands beside each video as <name>.h5. What is done is skipped; a row
-    that fails is listed in failures.csv and the others are done. Raises EmotalkError for a file
-    that is no such list.
+    that fails is listed in failures.csv and the others are done; video_times.csv says how long
+    each took. Raises EmotalkError for a file that is no such list.
     """
     options.check()
     rows = read_rows(manifest, options)
@@ -70,6 +71,13 @@ def generate_many(
     jobs = [VideoJob(row, out, keep_motion, overwrite) for row in rows]
     results: list[Generated] = []
     safe_files.remove_leftovers(out)
+    times = TimesFile.begin(out, shard, workers)
+
+    def collect(_job: VideoJob, value: Generated) -> None:
+        results.append(value)
+        if not value.skipped:
+            times.add(value.video, value.duration_s, value.elapsed_s)
+
     failures = batch.run_jobs(
         make_row,
         jobs,
@@ -77,7 +85,7 @@ def generate_many(
         workers=workers,
         cluster=cluster,
         shard=shard,
-        on_done=lambda job, value: results.append(value),
+        on_done=collect,
         progress=progress,
     )
     batch.write_failures(failures, out, shard)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emotalk_cli import __version__
@@ -17,14 +17,16 @@ from emotalk_cli.metrics.evaluate import METRICS
 from emotalk_cli.metrics.geometry import EXPRESSION_ERROR
 from emotalk_cli.metrics.pairs import Pair, find_clips, kind_of_file, pair_up, system_names
 from emotalk_cli.metrics.report import Report, write_report
+from emotalk_cli.metrics.speed import Speed
 from emotalk_cli.metrics.spread import confusions, spread_rows
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker, compare, means
 from emotalk_cli.metrics.tables import write_csv, write_json
 from emotalk_cli.metrics.witnesses import WitnessFiles
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.safe_files import sha256_of
+from emotalk_cli.safe_files import sha256_of, sha256_of_all
 from emotalk_cli.schema import MadeBy, Scores
 from emotalk_cli.stages.score_clip import Job, score_one, shows, syncnet_of, witnesses_of
+from emotalk_cli.stages.video_times import files_of_times, read_times, video_of
 from emotalk_cli.store import is_done, read, write
 
 STAGE = "score"
@@ -33,6 +35,10 @@ MAX_NOTES_OF_A_KIND = 8
 NO_SYNCNET = (
     "LSE-C and LSE-D are not available: they need SyncNet's weights, which come with no package. "
     "Give your copy of syncnet_v2.model with --syncnet."
+)
+NO_TIMES = (
+    "speed of {} is not available: no video_times.csv lies there that fits the videos. "
+    "`emotalk generate --manifest` writes it beside what it makes."
 )
 CACHE = "cache"
 READER = Path(__file__).resolve().parents[1] / "weights" / "emotion_reader.json"
@@ -69,7 +75,8 @@ def score(
     predicted, reference: each a folder of FaceTrack records (fit-3dmm, generate), of Clip records
     or of videos, or one such file. Clips pair by their path below the folder. Several predicted
     folders are several systems, compared by paired tests. audio: a folder of AudioFeatures for
-    the metrics against speech. metrics: names of those to measure; None: all that can be.
+    the metrics against speech; speed is known of what a video_times.csv of generate lists.
+    metrics: names of those to measure; None: all that can be.
     The user's own weights, without which their metrics are not available: syncnet
     (syncnet_v2.model) for LSE-C and LSE-D, inception for FID, lpips (AlexNet) for LPIPS;
     emotion_reader: another reader of coefficients than the packaged one. out: a folder that
@@ -101,6 +108,8 @@ def score(
         for name, pairing in zip(names, pairings, strict=True)
         for pair, speech in _with_speech(pairing.pairs, audio, notes)
     ]
+    if wanted is None or Speed.name in wanted:
+        jobs = _timed(jobs, systems, notes)
     scored, failures = _scored(jobs, workers, progress)
     if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
         notes.append(NO_SYNCNET)
@@ -111,6 +120,22 @@ def score(
     _write_all(out, names, reference, scored, notes, made_by)
     clips = {clip.drawn.clip_id for clip in scored}
     return ScoreReport(out / REPORT, out / SCORES, len(clips), tuple(failures))
+
+
+def _timed(jobs: Sequence[Job], systems: Mapping[str, Path], notes: list[str]) -> list[Job]:
+    """The jobs with how long their videos took to make, and where that is not known a note."""
+    known = {name: read_times(folder) for name, folder in systems.items()}
+    for name, times in known.items():
+        if times:
+            workers = " or ".join(map(str, sorted({time.workers for time in times.values()})))
+            notes.append(f"speed of {name}: videos timed: {len(times)}; made at once: {workers}.")
+    unknown = [name for name, times in known.items() if not times]
+    if unknown:
+        notes.append(NO_TIMES.format(", ".join(unknown)))
+    return [
+        replace(job, times=tuple(known[job.system].get(video_of(p)) for p in job.pair.predicted))
+        for job in jobs
+    ]
 
 
 def _scored(
@@ -142,6 +167,8 @@ def _made_by(
 ) -> MadeBy:
     """Everything that the scores depend on."""
     inputs = {name: _digest(folder) for name, folder in systems.items()}
+    times = {name: files_of_times(folder) for name, folder in systems.items()}
+    inputs |= {f"times of {name}": sha256_of_all(files) for name, files in times.items() if files}
     inputs[REFERENCE_SYSTEM] = _digest(reference)
     if audio is not None:
         inputs["audio"] = _digest(audio)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from emotalk_cli.metrics.clip import ScoredClip, Side, score_clip
 from emotalk_cli.metrics.landmarks import align
 from emotalk_cli.metrics.pairs import Pair, kind_of_file
 from emotalk_cli.metrics.picture import FINE_PX, FaceCrops, crop_face
+from emotalk_cli.metrics.speed import MakingTime
 from emotalk_cli.metrics.syncnet import (
     FACE_PX,
     Agreement,
@@ -50,6 +51,8 @@ class Job:
     syncnet: Path | None
     witnesses: WitnessFiles
     cache: Path
+    times: tuple[MakingTime | None, ...] = ()
+    """How long each predicted file took to make, where that is known."""
 
     @property
     def clip_id(self) -> str:
@@ -63,7 +66,11 @@ class Job:
 def score_one(job: Job) -> ScoredClip:
     """Measure one clip of one system."""
     pair = job.pair
-    samples = [_load(path, pair.reference, job) for path in pair.predicted]
+    times = job.times or (None,) * len(pair.predicted)
+    samples = [
+        replace(_load(path, pair.reference, job), making=time)
+        for path, time in zip(pair.predicted, times, strict=True)
+    ]
     reference = _load(pair.reference, pair.predicted[0], job)
     speech = read(job.speech, AudioFeatures) if job.speech else None
     called = witnesses_of(job.witnesses, job.metrics)

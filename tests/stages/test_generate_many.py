@@ -15,6 +15,7 @@ from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.generate_many import generate_many
 from emotalk_cli.stages.video_options import VideoOptions
 from emotalk_cli.stages.video_rows import read_rows
+from emotalk_cli.stages.video_times import read_times
 
 HEADER = "audio,face,name,emotion,intensity,size,seed\n"
 
@@ -47,7 +48,11 @@ def test_good_rows_are_made_and_bad_ones_listed(speech: Path, tmp_path: Path) ->
     out = tmp_path / "videos"
     done = generate_many(jobs, out, VideoOptions(size_px=64), keep_motion=True)
     assert (done.made, done.skipped, len(done.failures)) == (1, 0, 5)
-    assert sorted(p.name for p in out.iterdir()) == ["failures.csv", "one.h5", "one.mp4"]
+    left = ["failures.csv", "one.h5", "one.mp4", "video_times.csv"]
+    assert sorted(p.name for p in out.iterdir()) == left
+    (time,) = read_times(out).values()
+    assert 0 < time.elapsed_s < 600
+    assert time.video_s == pytest.approx(1, abs=0.1)
     with (out / "failures.csv").open(newline="") as file:
         reasons = [row["reason"] for row in csv.DictReader(file)]
     for line, (reason, words) in enumerate(
@@ -58,6 +63,7 @@ def test_good_rows_are_made_and_bad_ones_listed(speech: Path, tmp_path: Path) ->
     written = (out / "one.mp4").stat().st_mtime_ns
     again = generate_many(jobs, out, VideoOptions(size_px=64), keep_motion=True)
     assert (again.made, again.skipped, len(again.failures)) == (0, 1, 5)
+    assert list(read_times(out).values()) == [time]  # what is there already keeps its time
     assert (out / "one.mp4").stat().st_mtime_ns == written
 
 
@@ -120,4 +126,4 @@ def test_what_a_kill_left_is_removed(speech: Path, tmp_path: Path) -> None:
     left = out / safe_files.temporary_prefix().replace(str(os.getpid()), str(ended.pid))
     left.with_name(f"{left.name}x-one.mp4").write_bytes(b"half")
     assert generate_many(jobs, out).made == 1
-    assert [path.name for path in out.iterdir()] == ["one.mp4"]
+    assert sorted(path.name for path in out.iterdir()) == ["one.mp4", "video_times.csv"]

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,6 +20,7 @@ from emotalk_cli.face3d.face_tracking import track_faces
 from emotalk_cli.media import ffmpeg_binary, read_frames
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, MadeBy, Scores
 from emotalk_cli.stages.score import score
+from emotalk_cli.stages.video_times import TimesFile
 from tests.stages.track_help import track_of
 
 FRAMES = 40
@@ -111,6 +113,25 @@ def test_systems_are_compared(folders: Path, tmp_path: Path) -> None:
     assert mod["test"]["difference"]["high"] < 0 and mod["test"]["difference"]["count"] == 3
     jitter = [r for r in rows_of(out) if r["metric"] == "jitter" and r["system"] == "reference"]
     assert len(jitter) == 4  # once a clip, not once a system
+
+
+def test_speed_is_told_where_it_is_known(folders: Path, tmp_path: Path) -> None:
+    near = tmp_path / "near"
+    shutil.copytree(folders / "near", near)
+    made = near / "s" / "c1.mp4"  # what `generate --manifest --keep-motion` leaves
+    made.write_bytes(b"the video beside c1.h5")
+    TimesFile.begin(near / "s", None, workers=3).add(made, 4.0, 2.0)
+    out, told = tmp_path / "out", Notes()
+    score([near, folders / "far"], folders / "reference", out, progress=told)
+    (line,) = (line for line in rows_of(out) if line["metric"] == "speed")
+    assert (line["system"], line["clip_id"], float(line["value"])) == ("near", "s/c1", 2)
+    assert (line["unit"], line["better"]) == ("x real time", "higher")
+    assert any("videos timed: 1; made at once: 3" in note for note in told.notes)
+    assert any("speed of far is not available" in note for note in told.notes)
+    assert "the time that `generate --manifest` took" in (out / "report.html").read_text("utf-8")
+    TimesFile.begin(near / "s", None, workers=3).add(made, 4.0, 1.0)
+    with pytest.raises(StaleOutputError, match="times of near"):  # other times, another report
+        score([near, folders / "far"], folders / "reference", out)
 
 
 def test_workers_change_nothing(folders: Path, tmp_path: Path) -> None:
