@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.interrupts import held_back, tidied
+from emotalk_cli.large_arrays import roomy
 from emotalk_cli.media_info import (
     CONVERT_IT,
     SILENT,
@@ -33,6 +34,7 @@ from emotalk_cli.media_info import (
     require_sound,
 )
 from emotalk_cli.safe_files import temporary_folder
+from emotalk_cli.schema import blocks
 
 __all__ = [
     "MediaInfo",
@@ -63,8 +65,12 @@ def read_sound(path: Path, sample_rate_hz: int = 16000) -> NDArray[np.float32]:
     with temporary_folder() as folder:
         raw = folder / "sound"
         write_sound(path, raw, sample_rate_hz)
-        samples = np.fromfile(raw, "<f4").astype(np.float32)
-    return np.clip(np.nan_to_num(samples), -1.0, 1.0)
+        samples = roomy(raw.stat().st_size // 4)
+        with raw.open("rb") as file:
+            for part, block in blocks(samples):
+                read = np.fromfile(file, "<f4", len(block))
+                samples[part] = np.clip(np.nan_to_num(read), -1.0, 1.0)
+    return samples
 
 
 def write_sound(path: Path, raw: Path, sample_rate_hz: int = 16000) -> None:

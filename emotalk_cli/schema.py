@@ -279,11 +279,16 @@ RECORDS: dict[str, type[Record]] = {
 def blocks(value: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Parts of an array along its first axis, so that one on disk never fills the memory."""
     rows = max(1, BLOCK_BYTES // max(1, value[:1].nbytes))
-    mapped = getattr(value, "_mmap", None)  # of a numpy.memmap
     for start in range(0, len(value), rows):
         yield slice(start, start + rows), value[start : start + rows]
-        if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        release(value)
+
+
+def release(value: NDArray[Any]) -> None:
+    """Let go of the memory that the parts of an array on disk took; of no other array."""
+    mapped = getattr(value, "_mmap", None)  # of a numpy.memmap
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _check_array(

@@ -17,6 +17,7 @@ FLOORS = {
     "batch": 2,
     "emotion_names": 1,
     "kernels": 2,
+    "large_arrays": 2,
     "live_link": 2,
     "parts": 2,
     "media": 2,

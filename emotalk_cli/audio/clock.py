@@ -9,6 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.large_arrays import roomy
+from emotalk_cli.schema import release
+
 Float = NDArray[np.float32]
 
 SAMPLE_RATE_HZ = 16000
@@ -31,6 +34,17 @@ def blocks(samples: int, block: int = BLOCK_ROWS) -> Iterator[tuple[int, int]]:
     count = max(1, round(rows / block))
     edges = [rows * i // count for i in range(count + 1)]
     yield from itertools.pairwise(edges)
+
+
+def walk(waveform: Float, *made: Float) -> Iterator[tuple[int, int]]:
+    """The blocks of a waveform (S,), of which no more than one is ever in memory.
+
+    Nor is more of the arrays `made`, row by row, meanwhile.
+    """
+    for block in blocks(len(waveform)):
+        yield block
+        for array in (waveform, *made):
+            release(array)
 
 
 def frames_around(waveform: Float, first: int, last: int, length: int) -> Float:
@@ -57,7 +71,7 @@ def in_blocks(
     are done at the same time.
     """
     total = row_count(len(waveform))
-    out = np.zeros((total, columns), np.float32)
+    out = roomy(total, columns)
 
     def fill(block: tuple[int, int]) -> None:
         """Encode one block of rows with its context."""
@@ -68,6 +82,8 @@ def in_blocks(
         inside = waveform[max(0, start) * HOP : stop * HOP]
         rows = encode(np.pad(inside, (before, after)))
         out[first:last] = rows[first - start : last - start]
+        release(waveform)
+        release(out)
 
     with ThreadPoolExecutor(threads) as pool:
         for _ in pool.map(fill, blocks(len(waveform))):

@@ -45,7 +45,7 @@ def extract_features(
     heard = prosody(level)
     return AudioFeatures(
         made_by=made_by,
-        speech=np.ascontiguousarray(speech, np.float32),
+        speech=np.require(speech, np.float32, "C"),
         log_mel=log_mel(level),
         f0_hz=heard.f0_hz,
         voicing=heard.voicing,

@@ -7,8 +7,9 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, blocks, frames_around, row_count
+from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, frames_around, row_count, walk
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.large_arrays import roomy
 
 Float = NDArray[np.float32]
 
@@ -27,8 +28,8 @@ def log_mel(waveform: Float, bands: int = MEL_BANDS) -> Float:
     weights = _filters(bands)
     window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
     scale = np.float32((2 / window.sum()) ** 2)
-    out = np.empty((row_count(len(waveform)), bands), np.float32)
-    for first, last in blocks(len(waveform)):
+    out = roomy(row_count(len(waveform)), bands)
+    for first, last in walk(waveform, out):
         frames = frames_around(waveform, first, last, WINDOW) * window
         spectrum = np.fft.rfft(frames, FFT_SIZE)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)

@@ -15,9 +15,9 @@ from emotalk_cli.audio.clock import (
     HOP,
     RATE_HZ,
     SAMPLE_RATE_HZ,
-    blocks,
     frames_around,
     row_count,
+    walk,
 )
 from emotalk_cli.audio.waveform import band_pass
 
@@ -76,7 +76,7 @@ def prosody(waveform: Float) -> Prosody:
 def energy(waveform: Float) -> Float:
     """Level of the 20 ms around each row (N,), dB re full scale, not below -80."""
     power = np.empty(row_count(len(waveform)), np.float32)
-    for first, last in blocks(len(waveform)):
+    for first, last in walk(waveform):
         frames = frames_around(waveform, first, last, HOP)
         power[first:last] = np.einsum("ij,ij->i", frames, frames) / HOP
     np.maximum(power, 10 ** (ENERGY_FLOOR_DB / 10), out=power)
@@ -119,7 +119,7 @@ def pitch(waveform: Float, energy_db: Float) -> tuple[Float, Float]:
     voice = band_pass(waveform, *VOICE_HZ)
     hz = np.zeros((rows, CANDIDATES), np.float32)
     aperiodicity = np.ones((rows, CANDIDATES), np.float32)
-    for first, last in blocks(len(waveform)):
+    for first, last in walk(voice):
         frames = frames_around(voice, first, last, FRAME)
         hz[first:last], aperiodicity[first:last] = _candidates(frames)
     quiet = energy_db < np.percentile(energy_db, 95) - QUIET_RANGE_DB
@@ -176,7 +176,7 @@ def _best_path(hz: Float, aperiodicity: Float) -> NDArray[np.int64]:
     local[:, :-1] = np.where(aperiodicity < 1, aperiodicity - OCTAVE_COST * octaves, 9.0)
     step = np.zeros((CANDIDATES + 1, CANDIDATES + 1), np.float32)
     step[-1, :-1] = step[:-1, -1] = SWITCH_COST
-    came_from = np.zeros((rows, CANDIDATES + 1), np.int64)
+    came_from = np.zeros((rows, CANDIDATES + 1), np.int8)
     cost = local[0].copy()
     for row in range(1, rows):
         step[:-1, :-1] = JUMP_COST * np.abs(octaves[row] - octaves[row - 1][:, None])

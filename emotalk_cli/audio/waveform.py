@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.large_arrays import roomy
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.schema import blocks, release
 
 Float = NDArray[np.float32]
 
@@ -44,13 +46,13 @@ def read_waveform(path: Path) -> Float:
     """The sound of a file as it is (S,), mono, 16 kHz, in -1..1."""
     from emotalk_cli.media import read_sound
 
-    return np.clip(read_sound(path, SAMPLE_RATE_HZ), -1.0, 1.0)
+    return read_sound(path, SAMPLE_RATE_HZ)
 
 
 def check_waveform(waveform: Float, name: str) -> list[str]:
     """Refuse a waveform (S,) that holds no speech; return what people should know about it."""
     another = "Choose another recording: a few seconds of one person speaking."
-    if not np.isfinite(waveform).all():
+    if not all(np.isfinite(block).all() for _, block in blocks(waveform)):
         raise EmotalkError(f"{name} holds samples that are no numbers.", another)
     duration_s = len(waveform) / SAMPLE_RATE_HZ
     if duration_s < SHORTEST_S:
@@ -58,7 +60,7 @@ def check_waveform(waveform: Float, name: str) -> list[str]:
             f"{name} holds {duration_s:.2f} s of sound; at least {SHORTEST_S} s are needed.",
             another,
         )
-    peak = float(np.abs(waveform).max())
+    peak = max(float(np.abs(block).max()) for _, block in blocks(waveform))
     if _db(peak) < SILENCE_DBFS:
         raise EmotalkError(
             f"{name} is silent: nothing in it is louder than {max(_db(peak), -120):.0f} dB.",
@@ -67,7 +69,8 @@ def check_waveform(waveform: Float, name: str) -> list[str]:
     notes = []
     if (level := speech_level_db(waveform)) < QUIET_DBFS:
         notes.append(f"{name} is very quiet ({level:.0f} dB); its noise may be taken for speech.")
-    clipped = float(np.mean(np.abs(waveform) >= CLIP_LEVEL))
+    loudest = sum(int(np.sum(np.abs(block) >= CLIP_LEVEL)) for _, block in blocks(waveform))
+    clipped = loudest / len(waveform)
     if clipped > CLIPPED_SHARE:
         notes.append(f"{name} is overloaded: {clipped:.1%} of its samples are clipped.")
     return notes
@@ -77,7 +80,8 @@ def speech_level_db(waveform: Float) -> float:
     """RMS of the loud parts of a recording (S,) in dB re full scale, pauses left out."""
     frames = max(1, len(waveform) // LEVEL_FRAME)
     whole = waveform[: frames * LEVEL_FRAME].reshape(frames, -1)
-    power = np.einsum("ij,ij->i", whole, whole) / whole.shape[1]
+    power = np.concatenate([np.einsum("ij,ij->i", part, part) for _, part in blocks(whole)])
+    power /= whole.shape[1]
     loudest = float(np.percentile(power, LOUDEST_PERCENTILE))
     loud = power[power >= loudest * 10 ** (-LOUD_RANGE_DB / 10)]
     return _db(float(np.sqrt(loud.mean())))
@@ -90,7 +94,8 @@ def normalise_level(waveform: Float) -> Float:
     """
     level = band_pass(waveform, RUMBLE_HZ)
     gain_db = SPEECH_DBFS - speech_level_db(level)
-    level *= np.float32(10 ** (gain_db / 20))
+    for _, block in blocks(level):
+        block *= np.float32(10 ** (gain_db / 20))
     return level
 
 
@@ -100,7 +105,7 @@ def band_pass(waveform: Float, low_hz: float, high_hz: float | None = None) -> F
     A windowed-sinc filter (Hann), run block by block in the frequency domain.
     """
     response = np.fft.rfft(_taps(low_hz, high_hz or SAMPLE_RATE_HZ / 2), FILTER_BLOCK)
-    out = np.empty(len(waveform), np.float32)
+    out = roomy(len(waveform))
     step = FILTER_BLOCK - FILTER_TAPS + 1
     half = FILTER_TAPS // 2
     for start in range(0, len(waveform), step):
@@ -111,6 +116,8 @@ def band_pass(waveform: Float, low_hz: float, high_hz: float | None = None) -> F
         whole = np.fft.irfft(np.fft.rfft(part, FILTER_BLOCK) * response, FILTER_BLOCK)
         rest = min(step, len(waveform) - start)
         out[start : start + rest] = whole[FILTER_TAPS - 1 : FILTER_TAPS - 1 + rest]
+        release(waveform)
+        release(out)
     return out
 
 

@@ -22,7 +22,8 @@ from emotalk_cli.decoders.lips.articulators import (
 )
 from emotalk_cli.decoders.lips.silence import speaking
 from emotalk_cli.decoders.motion import resample
-from emotalk_cli.schema import AudioFeatures
+from emotalk_cli.large_arrays import roomy
+from emotalk_cli.schema import AudioFeatures, blocks, release
 
 Float = NDArray[np.float32]
 
@@ -78,18 +79,23 @@ def kinds_of(names: Sequence[str]) -> NDArray[np.int64]:
 
 def hear(features: AudioFeatures) -> Heard:
     """Audio features -> what the decoders hear, normalised by the recording's own levels."""
-    speech = features.speech
-    lips = np.zeros((len(speech), len(ARTICULATIONS)), np.float32)
-    lips[:, SPEECH] = 1
-    if features.encoder.partition(":")[0] in POSTERIOR_ENCODERS:
-        speech = log_posteriors(speech, features.speech_names)
-        lips = articulations(speech, features.speech_names)
+    rows, columns = features.speech.shape
+    has_posteriors = features.encoder.partition(":")[0] in POSTERIOR_ENCODERS
     loud_db = float(np.quantile(features.energy_db, LOUD_QUANTILE))
     loudness = np.clip((features.energy_db - loud_db) / LOUDNESS_SCALE_DB, -3.0, 0.5)
     active = features.energy_db > loud_db - SPEECH_BELOW_LOUD_DB
     bands = _mel_bands(features.log_mel, active)
+    speech = roomy(rows, columns + MEL_BANDS + 1)
+    for part, block in blocks(features.speech):
+        told = log_posteriors(block, features.speech_names) if has_posteriors else block
+        speech[part] = np.concatenate([told, bands[part], loudness[part, None]], axis=1)
+        release(speech)
+    lips = np.zeros((rows, len(ARTICULATIONS)), np.float32)
+    lips[:, SPEECH] = 1
+    if has_posteriors:
+        lips = articulations(speech[:, :columns], features.speech_names)
     return Heard(
-        speech=np.concatenate([speech, bands, loudness[:, None]], axis=1).astype(np.float32),
+        speech=speech,
         prosody=_prosody(features, loudness, active),
         lips=lips,
         speaking=speaking(features.energy_db, loud_db, features.rate_hz, lips[:, SPEECH]),
@@ -123,7 +129,12 @@ def all_weights(told: Float) -> Float:
 def _mel_bands(log_mel: Float, active: NDArray[np.bool_]) -> Float:
     """Log-mel (N, M) -> MEL_BANDS wide bands (N, MEL_BANDS), standardised over the speech."""
     groups = np.array_split(np.arange(log_mel.shape[1]), MEL_BANDS)
-    bands = np.stack([log_mel[:, group].mean(axis=1) for group in groups], axis=1)
+    bands = np.concatenate(
+        [
+            np.stack([block[:, group].mean(axis=1) for group in groups], axis=1)
+            for _, block in blocks(log_mel)
+        ]
+    )
     spoken = bands[active] if active.any() else bands
     scale = np.maximum(spoken.std(axis=0), MEL_STD_FLOOR_LN)
     return np.asarray(np.clip((bands - spoken.mean(axis=0)) / scale, -4.0, 4.0), np.float32)

@@ -20,6 +20,8 @@ from emotalk_cli.decoders.motion import Motion
 
 Float = NDArray[np.float64]
 
+EYES = "eye"
+"""Beginning of the names of the units of eyes and lids."""
 SHIFT_DEG = 2.6
 """Eyes that are further than this from where they looked have jumped."""
 MICRO_SHARE = 0.3
@@ -68,12 +70,16 @@ def enliven(
     leave the blinks as they are. The clock is that of `beats`.
     """
     head = _at_rest(motion.head_pose_delta.astype(np.float64), beats)
-    expression = motion.expression.astype(np.float64)
-    looks = fixated(gaze_of(expression, units, motion.head_pose_delta.astype(np.float64)))
-    expression = look_at(expression, units, looks, head)
+    columns = [n for n, name in enumerate(units) if name.startswith(EYES)]
+    names = [units[n] for n in columns]
+    eyes = motion.expression[:, columns].astype(np.float64)
+    looks = fixated(gaze_of(eyes, names, motion.head_pose_delta.astype(np.float64)))
+    eyes = look_at(eyes, names, looks, head)
     if blinks_per_minute is not None:
-        expression = _with_blinks(expression, units, beats, blinks_per_minute, rng)
-    return Motion(np.clip(expression, 0, 1).astype(np.float32), head.astype(np.float32))
+        eyes = _with_blinks(eyes, names, beats, blinks_per_minute, rng)
+    expression = np.clip(motion.expression, 0, 1)
+    expression[:, columns] = np.clip(eyes, 0, 1)
+    return Motion(expression, head.astype(np.float32))
 
 
 def fixated(gaze_deg: Float) -> Float:

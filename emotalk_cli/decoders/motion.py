@@ -34,6 +34,9 @@ MAX_CLOSER = 0.6
 """No unit is raised by more than this to close the lips."""
 
 
+RESAMPLED_ROWS = 4096
+
+
 @dataclass(frozen=True)
 class Motion:
     """Generated motion: `expression` (T, E) in 0..1 and `head_pose_delta` (T, 6) rad, m."""
@@ -129,11 +132,14 @@ def add_pose(rest: Float, delta: Float) -> Float:
 
 def resample(values: Float, times: NDArray[np.float64]) -> Float:
     """Rows (N, ...) at fractional row numbers `times` (T,), linear, ends held -> (T, ...)."""
-    times = np.clip(times, 0, len(values) - 1)
-    low = np.floor(times).astype(np.int64)
-    high = np.minimum(low + 1, len(values) - 1)
-    part = (times - low).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
-    return np.asarray(values[low] * (1 - part) + values[high] * part, np.float32)
+    made = np.empty((len(times), *values.shape[1:]), np.float32)
+    for start in range(0, len(times), RESAMPLED_ROWS):  # many at a time would fill the memory
+        block = np.clip(times[start : start + RESAMPLED_ROWS], 0, len(values) - 1)
+        low = np.floor(block).astype(np.int64)
+        high = np.minimum(low + 1, len(values) - 1)
+        part = (block - low).astype(np.float32).reshape(-1, *[1] * (values.ndim - 1))
+        made[start : start + len(block)] = values[low] * (1 - part) + values[high] * part
+    return made
 
 
 def _slow(values: Float, fps: float) -> Float:

@@ -32,7 +32,7 @@ from emotalk_cli.decoders.spec import Spec, check_pair
 from emotalk_cli.decoders.training.expectation import natural
 from emotalk_cli.decoders.training.windows import told_speech
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.schema import AudioFeatures, check_seed
+from emotalk_cli.schema import AudioFeatures, check_seed, release
 
 Float = NDArray[np.float32]
 
@@ -98,13 +98,17 @@ def sample_motion(
     needed = max(1, math.ceil((frames - 1) * rate / fps) + 1)
     at = np.arange(needed) * fps / rate
     weights = resample(np.asarray(emotion_weights, np.float32), at)
-    chunks = list(stream_motion(lip, emo, features, weights, frames=needed, draw=draw, mouth=mouth))
-    expression = np.concatenate([chunk.expression for chunk in chunks])
-    pose = np.concatenate([chunk.head_pose_delta for chunk in chunks])
+    expression = np.empty((needed, len(lip.spec.expression_names)), np.float32)
+    pose = np.empty((needed, len(POSE_NAMES)), np.float32)
+    made = 0
+    for window in stream_motion(lip, emo, features, weights, frames=needed, draw=draw, mouth=mouth):
+        last = made + len(window.expression)
+        expression[made:last], pose[made:last] = window.expression, window.head_pose_delta
+        made = last
     face = emo or (lip if lip.spec.group == "single" else None)
     if face and (draw or Draw()).enliven:
-        made = _enlivened(Motion(expression, pose), face.spec, features, weights, draw or Draw())
-        expression, pose = made.expression, made.head_pose_delta
+        alive = _enlivened(Motion(expression, pose), face.spec, features, weights, draw or Draw())
+        expression, pose = alive.expression, alive.head_pose_delta
     if rate != fps:
         times = np.arange(frames) * rate / fps
         expression, pose = resample(expression, times), resample(pose, times)
@@ -272,6 +276,7 @@ class _Stream:
         }
         if spec.hears_speech:
             values["speech"] = told_speech(spec, told.heard, times)
+            release(told.heard.speech)
         if colour is not None:
             values["colour"] = np.concatenate(
                 [self._past_colour[-given:] if given else self._past_colour[:0], colour]

@@ -184,9 +184,10 @@ def on_face(
     )
     rest = resting_expression(still.expression[0], still.shape, model)
     frames = len(motion.expression)
+    expression = (motion.expression + rest).astype(np.float32, copy=False)
     return replace(
         still,
-        expression=np.clip(motion.expression + rest, 0.0, 1.0).astype(np.float32),
+        expression=np.clip(expression, 0.0, 1.0, out=expression),
         head_pose=add_pose(still.head_pose[0], motion.head_pose_delta),
         residual_px=np.zeros(frames, np.float32),
         valid=np.ones(frames, bool),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.decoders.acting.speech_beats import beats_of
-from emotalk_cli.schema import AudioFeatures
+from emotalk_cli.schema import AudioFeatures, blocks
 
 Float = NDArray[np.float64]
 
@@ -66,11 +66,17 @@ def voice_strength(features: AudioFeatures, times_s: Float) -> Float:
 def _effort(features: AudioFeatures, speaking: NDArray[np.bool_]) -> float:
     """Vocal effort of the whole recording, 0 calm to 1 raised."""
     loud = speaking & (features.energy_db >= np.median(features.energy_db[speaking]))
-    power = np.exp(features.log_mel[loud].astype(np.float64))
+    tilts = [_tilt_db(block[loud[part]]) for part, block in blocks(features.log_mel)]
+    tilt_db = float(np.median(np.concatenate(tilts)))
+    return float(np.interp(tilt_db, (CALM_TILT_DB, EFFORT_TILT_DB), (0.0, 1.0)))
+
+
+def _tilt_db(log_mel: NDArray[np.float32]) -> Float:
+    """Power of the upper over that of the lower bands of each row (N, M): (N,)."""
+    power = np.exp(log_mel.astype(np.float64))
     low, high = (round(share * power.shape[1]) for share in TILT_BANDS)
     below, above = power[:, :low].sum(axis=1), power[:, low:high].sum(axis=1)
-    tilt_db = float(np.median(10 * np.log10((above + 1e-12) / (below + 1e-12))))
-    return float(np.interp(tilt_db, (CALM_TILT_DB, EFFORT_TILT_DB), (0.0, 1.0)))
+    return np.asarray(10 * np.log10((above + 1e-12) / (below + 1e-12)))
 
 
 def _around(values: Float, counted: NDArray[np.bool_], sigma_rows: float) -> Float:

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as nnf
 
 from emotalk_cli.decoders.tensors import load_tensors
+from emotalk_cli.schema import release
 
 Float = NDArray[np.float32]
 
@@ -77,6 +78,7 @@ def network(heard: Float, tensors: Mapping[str, Tensor]) -> Float:
         rows = torch.from_numpy(heard[start : last + reach])
         rows = ((rows - tensors["mean"]) / tensors["scale"]).clip(-INPUT_LIMIT, INPUT_LIMIT)
         made[first:last] = _convolved(rows, tensors)[first - start : last - start]
+        release(heard)
     return made
 
 
