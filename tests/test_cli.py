@@ -1,5 +1,6 @@
 """The command line: help, exit codes, and errors without tracebacks."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,25 @@ def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     done = emotalk(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "command"),
+    [
+        ([], "No command", ""),
+        (["nonsense"], "No such command 'nonsense'", ""),
+        (["generate", "--no-such-flag"], "--no-such-flag", "generate "),
+        (["train-lip"], "tracks", "train-lip "),
+        (["preprocess", "a", "--levels", "one"], "'one' are no levels", "preprocess "),
+    ],
+)
+def test_wrong_usage_is_one_json_object(arguments: list[str], error: str, command: str) -> None:
+    done = emotalk("--json", *arguments)
+    told = json.loads(done.stdout)
+    assert done.returncode == 2
+    assert set(told) == {"error", "next_step"}
+    assert error in told["error"]
+    assert f"emotalk {command}--help" in told["next_step"]
 
 
 def test_problem_exits_with_1_and_says_what_to_do(tmp_path: Path) -> None:

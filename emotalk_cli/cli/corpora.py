@@ -201,3 +201,4 @@ def act(
             progress=progress,
         )
     terminal.say(f"Performances: train-emo {done}/tracks {done}/audio learns from them.")
+    terminal.tell({"tracks": done / "tracks", "audio": done / "audio"})

@@ -12,7 +12,7 @@ import typer
 from emotalk_cli import __version__
 from emotalk_cli.cli import corpora, generating, looking, scoring, terminal, training
 from emotalk_cli.cli.configured import ConfiguredCommand, configured
-from emotalk_cli.cli.options import EXIT_PROBLEM
+from emotalk_cli.cli.options import EXIT_PROBLEM, EXIT_USAGE
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.interrupts import end_at_once
 
@@ -92,6 +92,9 @@ def main() -> None:
     )
     end_at_once(farewell=terminal.farewell())
     arguments = [a for a in arguments if a not in ANYWHERE]
+    if not arguments and "--json" in given:
+        terminal.tell_error(EmotalkError("No command is given.", "See `emotalk --help`."))
+        sys.exit(EXIT_USAGE)
     try:
         app(args=arguments)
     except EmotalkError as error:
@@ -99,6 +102,8 @@ def main() -> None:
     except SystemExit as end:
         if end.code == EXIT_INTERRUPTED:  # what typer makes of a training that stopped
             sys.stderr.write(terminal.farewell())
+        if end.code == EXIT_USAGE:
+            terminal.tell_error(_usage_error(end.__context__))
         raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,6 +115,16 @@ def main() -> None:
                 "This is a bug in emotalk. Run again with --debug and report what it prints.",
             )
         )
+
+
+def _usage_error(fault: BaseException | None) -> EmotalkError:
+    """What typer has just told people in a box, for programs."""
+    context, message = getattr(fault, "ctx", None), getattr(fault, "format_message", None)
+    command = context.info_name if context and context.parent else ""
+    return EmotalkError(
+        message() if message else "The command is used wrongly.",
+        f"See `{' '.join(filter(None, ('emotalk', command, '--help')))}`.",
+    )
 
 
 def _exit_with(error: EmotalkError) -> NoReturn:

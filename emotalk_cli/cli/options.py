@@ -13,7 +13,7 @@ from emotalk_cli.cli import terminal
 if TYPE_CHECKING:
     from emotalk_cli.batch import Failure
 
-EXIT_PROBLEM = 1
+EXIT_PROBLEM, EXIT_USAGE = 1, 2
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")]
 Overwrite = Annotated[

@@ -39,11 +39,12 @@ def setup(*, quiet: bool, debug: bool, json: bool) -> None:
 
 
 def tell(result: Any) -> None:
-    """What a stage did (a dataclass), as one JSON object on stdout, where programs want it."""
+    """What a stage did (a dataclass or a dict), as one JSON object on stdout, for programs."""
     if _settings.json:
         import json
 
-        print(json.dumps(dataclasses.asdict(result), default=str, ensure_ascii=False), flush=True)
+        facts = result if isinstance(result, dict) else dataclasses.asdict(result)
+        print(json.dumps(facts, default=str, ensure_ascii=False), flush=True)
 
 
 def say(text: str) -> None:
@@ -67,12 +68,17 @@ def show(result: Any) -> None:
         print(result)
 
 
-def say_error(error: EmotalkError) -> None:
-    """What is wrong, and what to do next."""
+def tell_error(error: EmotalkError) -> None:
+    """What is wrong and what to do next, as one JSON object on stdout, where programs want it."""
     if _settings.json:
         import json
 
         print(json.dumps({"error": error.problem, "next_step": error.next_step}), flush=True)
+
+
+def say_error(error: EmotalkError) -> None:
+    """What is wrong, and what to do next."""
+    tell_error(error)
     if _settings.debug:
         traceback.print_exc()
     console = _console()

@@ -52,5 +52,6 @@ def training(name: str) -> Callable[..., None]:
                 progress=progress,
             )
         terminal.say(f"Checkpoint: {folder}")
+        terminal.tell({"checkpoint": folder})
 
     return train
