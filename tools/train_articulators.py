@@ -113,6 +113,7 @@ def examples(seed: int) -> list[Example]:
     rng, encoder, found = np.random.default_rng(seed), HamaHiddenEncoder(), []
 
     def hear(waveform: Float) -> Float:
+        """Waveform (S,) -> what the network takes (N, C)."""
         rows = encoder.encode(normalise_level(waveform))
         return log_posteriors(rows, encoder.feature_names)
 

@@ -82,6 +82,7 @@ def _pitch_ratio(waveform: Float, rng: Rng) -> float:
 
 
 def _log_uniform(rng: Rng, low: float, high: float) -> float:
+    """A number whose logarithm is drawn evenly."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
@@ -151,6 +152,7 @@ def _filtered(waveform: NDArray[np.float64], gain_db: NDArray[np.float64]) -> ND
 
 
 def _equalise(waveform: NDArray[np.float64], rng: Rng) -> NDArray[np.float64]:
+    """Another microphone: gains drawn for seven bands."""
     return _filtered(waveform, rng.uniform(-EQUALISER_DB, EQUALISER_DB, 7))
 
 

@@ -141,6 +141,7 @@ def _mel_bands(log_mel: Float, active: NDArray[np.bool_]) -> Float:
 
 
 def _prosody(features: AudioFeatures, loudness: Float, active: NDArray[np.bool_]) -> Float:
+    """PROSODY_NAMES (N, 5): semitones about the own median, voicing, level, speech, rate."""
     voiced = features.f0_hz > 0
     median = float(np.median(features.f0_hz[voiced])) if voiced.any() else 100.0
     f0 = np.where(voiced, features.f0_hz, median)

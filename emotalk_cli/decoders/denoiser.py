@@ -137,6 +137,7 @@ def parameter_count(spec: Spec) -> int:
 
 
 def _stack(blocks: int, hidden: int, kernel: int, *, timed: bool) -> nn.ModuleList:
+    """Residual blocks whose dilations repeat."""
     return nn.ModuleList(
         _Block(hidden, kernel, DILATIONS[i % len(DILATIONS)], timed) for i in range(blocks)
     )

@@ -56,6 +56,7 @@ def sample(
     batch = noise.shape[0]
 
     def guided(x: Tensor, timestep: int) -> Tensor:
+        """Noisy x (B, T, D) at a timestep -> guided x0 (B, T, D)."""
         moment = torch.full((batch * len(branches),), timestep, device=x.device)
         parts = model(x.repeat(len(branches), 1, 1), moment, told, code).chunk(len(branches))
         return torch.stack([w * part for (_, w), part in zip(branches, parts, strict=True)]).sum(0)

@@ -159,6 +159,7 @@ def check_pair(lip: Spec, emo: Spec) -> None:
 
 
 def _check(spec: Spec) -> None:
+    """Raise ValueError naming what does not fit together."""
     if spec.group not in GROUPS or spec.mode not in ("diffusion", "regression"):
         raise ValueError(f"group '{spec.group}', mode '{spec.mode}'")
     sizes = {
@@ -185,5 +186,6 @@ def _fits(network: Network) -> bool:
 
 
 def _short(value: Any) -> str:
+    """At most 40 characters of a value."""
     text = str(value)
     return text if len(text) <= 40 else text[:36] + "..."

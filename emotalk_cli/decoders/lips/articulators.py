@@ -83,6 +83,7 @@ def network(heard: Float, tensors: Mapping[str, Tensor]) -> Float:
 
 
 def _convolved(rows: Tensor, tensors: Mapping[str, Tensor]) -> Float:
+    """Standardised rows (N, C) -> probabilities (N, 4) in 0..1."""
     edge = KERNEL // 2
     inner = nnf.conv1d(rows.T[None], tensors["inner.weight"], tensors["inner.bias"], padding=edge)
     outer = nnf.conv1d(
@@ -93,4 +94,5 @@ def _convolved(rows: Tensor, tensors: Mapping[str, Tensor]) -> Float:
 
 @functools.cache
 def _tensors() -> Mapping[str, Tensor]:
+    """The packaged weights as float32, by name."""
     return {name: value.float() for name, value in load_tensors(WEIGHTS).items()}

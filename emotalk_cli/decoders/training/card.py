@@ -93,6 +93,7 @@ def changed_options(config: TrainConfig) -> str:
 
 
 def _difference(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not the defaults, nested as they are."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict):
@@ -104,6 +105,7 @@ def _difference(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, A
 
 
 def _limits(spec: Spec, facts: Facts) -> list[str]:
+    """The card's list of limits."""
     limits = [f"- It knows {facts.speakers} speaker(s); others move their faces otherwise."]
     if spec.group == "lip":
         limits.append("- The tongue is hardly visible to a face tracker and so hardly learned.")

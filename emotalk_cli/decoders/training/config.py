@@ -105,6 +105,7 @@ def _build(kind: Any, values: Any, where: str, prefix: str) -> Any:
 
 
 def _value(default: Any, value: Any, where: str, name: str) -> Any:
+    """One value as its default's type; raises EmotalkError where it is of another."""
     if dataclasses.is_dataclass(default) and not isinstance(default, type):
         return _build(type(default), value, where, name + ".")
     if isinstance(default, tuple) and isinstance(value, list):
@@ -120,10 +121,12 @@ def _value(default: Any, value: Any, where: str, name: str) -> Any:
 
 
 def _known(fields: dict[str, Any]) -> str:
+    """The sentence that names the keys there are."""
     return f"Known: {', '.join(fields)}."
 
 
 def _check(config: TrainConfig, where: str) -> None:
+    """Raise EmotalkError for a value out of its range."""
     choices = {
         "mode": (config.mode, MODES),
         "validation": (config.validation, VALIDATIONS),

@@ -81,6 +81,7 @@ def natural(spec: Spec, x0: Float, emotion: Float) -> Float:
 
 
 def _expected(spec: Spec, emotion: Float) -> Float:
+    """Mean motion (D,), or (T, D) where emotions (T, 7) shift it."""
     mean = np.asarray(spec.output_mean, np.float32)
     if not spec.output_emotion:
         return mean

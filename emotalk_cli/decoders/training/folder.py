@@ -75,6 +75,7 @@ def task_in(
 
 
 def _is_ours(folder: Path) -> bool:
+    """Whether the folder holds a checkpoint that can be read."""
     try:
         read_spec(folder)
     except EmotalkError:
@@ -107,6 +108,7 @@ def _is_longer(before: dict[str, Any], made_by: MadeBy) -> bool:
 def _lengthen(
     out: Path, before: dict[str, Any], made_by: MadeBy, resume: bool, progress: Progress
 ) -> None:
+    """Tell that training goes on for longer; raises StaleOutputError unless it was asked to."""
     old, new = before["options"]["steps"], made_by.options["steps"]
     if not resume:
         raise StaleOutputError(

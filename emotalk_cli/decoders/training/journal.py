@@ -50,6 +50,7 @@ class Journal:
 
 
 def _append(path: Path, rows: list[dict[str, str]], *, header: bool = False) -> None:
+    """Rows of text at the end of the CSV."""
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="")
         if header:

@@ -226,6 +226,7 @@ class Trainer:
     def _terms(
         self, model: Any, batch: Batch, noise: Tensor, timestep: Tensor
     ) -> dict[str, Tensor]:
+        """The loss's terms for noise (B, T, D) at timesteps (B,)."""
         noise, timestep = noise.to(batch.x0.device), timestep.to(batch.x0.device)
         if self.config.mode == "regression":
             x, timestep = (
@@ -252,10 +253,12 @@ class Trainer:
             kept.lerp_(new.detach(), 1 - decay)
 
     def _is_time_to_validate(self) -> bool:
+        """Whether this step ends with a validation."""
         step = self._state.step
         return step % self.config.validate_every == 0 or step == self.config.steps
 
     def _patience_is_out(self) -> bool:
+        """Whether too many validations have passed without a better one."""
         return 0 < self.config.patience <= self._state.since_best
 
     def _validate_and_save(self) -> dict[str, float]:
@@ -275,6 +278,7 @@ class Trainer:
         return figures
 
     def _save_last(self) -> None:
+        """Write `last/`: weights, their average, Adam's moments and the progress."""
         live: Denoiser = self._accelerator.unwrap_model(self._model)
         tensors = {f"model.{k}": v for k, v in live.state_dict().items()}
         tensors |= {f"ema.{k}": v for k, v in self._ema.state_dict().items()}
@@ -289,9 +293,11 @@ class Trainer:
         save_tensors(self.out / LAST / STATE, kept)
 
     def _restore(self) -> None:
+        """Go on from `last/`, exactly where it was."""
         tensors = load_tensors(self.out / LAST / STATE)
 
         def part(prefix: str) -> dict[str, Tensor]:
+            """The tensors under a prefix, without it."""
             return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
 
         self._accelerator.unwrap_model(self._model).load_state_dict(part("model."))
@@ -306,5 +312,6 @@ class Trainer:
         self._state = _State(int(step), best, int(since_best))
 
     def _summary(self, row: Mapping[str, float], figures: Mapping[str, float]) -> str:
+        """One line for people."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
         return f"Step {self._state.step}: loss {row['loss']:.4g}; {shown}"

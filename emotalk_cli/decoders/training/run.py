@@ -183,10 +183,12 @@ def matched_network(spec: Spec) -> Network:
 
 
 def _floats(values: Float) -> tuple[float, ...]:
+    """Values (N,) as plain numbers for JSON."""
     return tuple(round(float(value), 7) for value in values)
 
 
 def _made_by(group: str, tracks: Path, audio: Path, config: TrainConfig, seed: int) -> MadeBy:
+    """What the checkpoint is made from: options, seed, and the records' digests."""
     inputs = {"tracks": _digest(tracks), "audio": _digest(audio)}
     return MadeBy(f"train-{group}", __version__, dataclasses.asdict(config), seed, inputs)
 
@@ -199,6 +201,7 @@ def _digest(folder: Path) -> str:
 
 
 def _check_model(model: FaceGeometry, facts: Facts) -> None:
+    """Raise EmotalkError where tracks were fitted with another face model."""
     if model.sha256 != facts.face_model_sha256:
         raise EmotalkError(
             f"The tracks have the face model '{facts.face_model}' "
