@@ -4,154 +4,47 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
 from emotalk_cli.cli import streams, terminal
+from emotalk_cli.cli import video_flags as flag
 from emotalk_cli.cli.options import Cluster, Overwrite, Seed, Shard, Workers, fail_if_any
 
 if TYPE_CHECKING:
     from emotalk_cli.stages.video_options import VideoOptions
 
-DIRECTION, PICTURE, MANY = "Direction", "Picture", "Many videos"
-"""Groups of options in the help."""
-
 
 def generate(
-    audio: Annotated[
-        Path | None, typer.Option(help="Speech: wav, mp3, m4a, flac, a video, ... or - for stdin.")
-    ] = None,
-    face: Annotated[
-        Path | None,
-        typer.Option(help="Portrait: jpg, png, webp, ...; of a video its best frame."),
-    ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=MANY,
-            help="CSV with a video a row: audio, face and any option as columns.",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            help=r"The mp4, or - for stdout; of a manifest the folder "
-            r"\[default: AUDIO_FACE_EMOTION.mp4, videos]",
-        ),
-    ] = None,
-    emotion: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=DIRECTION,
-            help='happy, "happy:0.6,surprised:0.3", "0 neutral, 2.5 sad:0.8" or a YAML.',
-        ),
-    ] = "neutral",
-    intensity: Annotated[
-        float, typer.Option(rich_help_panel=DIRECTION, help="0 (neutral) to 1 (full).")
-    ] = 1.0,
-    upper_strength: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=DIRECTION,
-            help="How far brows, lids and cheeks move: 0 to 2, 1 as decoded.",
-        ),
-    ] = 1.0,
-    lower_strength: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=DIRECTION, help="How far mouth and jaw move: 0 to 2, 1 as decoded."
-        ),
-    ] = 1.0,
-    head_motion: Annotated[
-        float, typer.Option(rich_help_panel=DIRECTION, help="0 (holds still) to 1 (as decoded).")
-    ] = 1.0,
-    blink_rate: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=DIRECTION, help=r"Blinks a minute, 0 to 60 \[default: as decoded]"
-        ),
-    ] = None,
-    gaze: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=DIRECTION, help="wander, camera, or YAW,PITCH in degrees, such as 8,-3."
-        ),
-    ] = "wander",
-    pose: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=DIRECTION, help="Track whose head motion to take (.h5)."),
-    ] = None,
-    style: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=DIRECTION, help="Track whose manner to take: amplitude, tempo."
-        ),
-    ] = None,
-    motion: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=DIRECTION,
-            help="Draw this motion instead: a track (.h5) or a Live Link Face CSV.",
-        ),
-    ] = None,
+    audio: flag.Audio = None,
+    face: flag.Face = None,
+    manifest: flag.Manifest = None,
+    output: flag.VideoOutput = None,
+    emotion: flag.Emotion = "neutral",
+    intensity: flag.Intensity = 1.0,
+    upper_strength: flag.UpperStrength = 1.0,
+    lower_strength: flag.LowerStrength = 1.0,
+    head_motion: flag.HeadMotion = 1.0,
+    blink_rate: flag.BlinkRate = None,
+    gaze: flag.Gaze = "wander",
+    pose: flag.Pose = None,
+    style: flag.Style = None,
+    motion: flag.Motion = None,
     seed: Seed = 0,
-    size: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=PICTURE,
-            help=r"Longer side in px, at most the photo's \[default: up to 1024]",
-        ),
-    ] = None,
-    crop: Annotated[
-        str, typer.Option(rich_help_panel=PICTURE, help="full, head or face.")
-    ] = "full",
-    fps: Annotated[float, typer.Option(rich_help_panel=PICTURE, help="Frames a second.")] = 25.0,
-    motion_out: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=PICTURE, help="Also write the motion, a FaceTrack (.h5)."),
-    ] = None,
-    keep_motion: Annotated[
-        bool,
-        typer.Option(
-            "--keep-motion",
-            rich_help_panel=MANY,
-            help="With --manifest: NAME.h5 beside each video.",
-        ),
-    ] = False,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=PICTURE, help="Also write a sheet of frames (.png)."),
-    ] = None,
-    lip_decoder: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=DIRECTION, help="Folder of train-lip or train-single."),
-    ] = None,
-    emo_decoder: Annotated[
-        Path | None, typer.Option(rich_help_panel=DIRECTION, help="Folder of train-emo.")
-    ] = None,
-    renderer: Annotated[
-        str, typer.Option(rich_help_panel=PICTURE, help="portrait, mesh or pytorch3d.")
-    ] = "portrait",
-    long: Annotated[
-        bool, typer.Option("--long", help="Allow recordings of over 15 minutes.")
-    ] = False,
-    watermark: Annotated[
-        bool,
-        typer.Option(
-            "--watermark", rich_help_panel=PICTURE, help="Draw a small mark that says AI-generated."
-        ),
-    ] = False,
-    c2pa: Annotated[
-        tuple[Path, Path] | None,
-        typer.Option(
-            metavar="<cert> <key>",
-            rich_help_panel=PICTURE,
-            help="Sign (Content Credentials): certificate and key, PEM.",
-        ),
-    ] = None,
+    size: flag.Size = None,
+    crop: flag.Crop = "full",
+    fps: flag.FrameRate = 25.0,
+    motion_out: flag.MotionOut = None,
+    keep_motion: flag.KeepMotion = False,
+    sheet: flag.Sheet = None,
+    lip_decoder: flag.LipDecoder = None,
+    emo_decoder: flag.EmoDecoder = None,
+    renderer: flag.Renderer = "portrait",
+    long: flag.Long = False,
+    raw: flag.Raw = False,
+    watermark: flag.Watermark = False,
+    c2pa: flag.ContentCredentials = None,
     workers: Workers = 1,
     cluster: Cluster = None,
     shard: Shard = None,
@@ -185,12 +78,9 @@ def generate(
         long=long,
         c2pa=c2pa,
     )
+    wanted = Files(audio, face, output, motion_out, sheet)
     if manifest is not None:
-        if audio or face or motion_out or sheet:
-            raise typer.BadParameter(
-                "--audio, --face, --motion-out and --sheet do not go with --manifest: the CSV "
-                "names audio and face, -o a folder, --keep-motion keeps the motion"
-            )
+        _refuse_beside_manifest(wanted, raw=raw)
         runs = Runs(workers, cluster, shard, overwrite)
         _make_many(manifest, output or Path("videos"), options, keep_motion, runs)
         return
@@ -198,7 +88,20 @@ def generate(
         raise typer.BadParameter("--keep-motion, --shard and --cluster belong to --manifest")
     if face is None or (audio is None and motion is None):
         raise typer.BadParameter("give --audio and --face, --motion and --face, or --manifest")
-    _make_one(audio, face, output, options, motion_out, sheet, overwrite=overwrite)
+    if raw:
+        _draw_raw(audio, face, wanted, options)
+    else:
+        _make_one(audio, face, wanted, options, overwrite=overwrite)
+
+
+class Files(NamedTuple):
+    """What to read, and what to write."""
+
+    audio: Path | None
+    face: Path | None
+    output: Path | None
+    motion_out: Path | None
+    sheet: Path | None
 
 
 class Runs(NamedTuple):
@@ -208,6 +111,14 @@ class Runs(NamedTuple):
     cluster: str | None
     shard: str | None
     overwrite: bool
+
+
+def _refuse_beside_manifest(given: Files, *, raw: bool) -> None:
+    if given.audio or given.face or given.motion_out or given.sheet or raw:
+        raise typer.BadParameter(
+            "--audio, --face, --motion-out, --sheet and --raw do not go with --manifest: the CSV "
+            "names audio and face, -o a folder, --keep-motion keeps the motion"
+        )
 
 
 def _make_many(
@@ -228,26 +139,19 @@ def _make_many(
 
 
 def _make_one(
-    audio: Path | None,
-    face: Path,
-    output: Path | None,
-    options: VideoOptions,
-    motion_out: Path | None,
-    sheet: Path | None,
-    *,
-    overwrite: bool,
+    audio: Path | None, face: Path, wanted: Files, options: VideoOptions, *, overwrite: bool
 ) -> None:
     from emotalk_cli.stages.generate import generate as make
     from emotalk_cli.stages.video_rows import default_name
 
-    with terminal.bars() as progress, streams.as_files(audio, output) as (heard, out):
+    with terminal.bars() as progress, streams.as_files(audio, wanted.output) as (heard, out):
         made = make(
             heard,
             face,
             out or Path(f"{default_name(audio, face, options)}.mp4"),
             options,
-            motion_out=motion_out,
-            sheet=sheet,
+            motion_out=wanted.motion_out,
+            sheet=wanted.sheet,
             overwrite=overwrite,
             progress=progress,
         )
@@ -255,9 +159,22 @@ def _make_one(
     if made.skipped:
         terminal.say(f"{made.video} is there already, made from the same inputs and options.")
         return
-    for path in filter(None, (made.video if out == output else None, made.motion, made.sheet)):
+    shown = made.video if out == wanted.output else None
+    for path in filter(None, (shown, made.motion, made.sheet)):
         terminal.say(f"Wrote {path}")
     terminal.say(
         f"{made.duration_s:.1f} s of video, {made.width_px} x {made.height_px} at {made.fps:g} "
         f"frames/s, made in {made.elapsed_s:.1f} s"
     )
+
+
+def _draw_raw(audio: Path | None, face: Path, wanted: Files, options: VideoOptions) -> None:
+    from emotalk_cli.stages.generate import draw
+
+    if wanted.output != streams.DASH:
+        raise typer.BadParameter("--raw goes with -o -")
+    if wanted.motion_out or wanted.sheet or options.c2pa:
+        raise typer.BadParameter("--motion-out, --sheet and --c2pa go with an mp4, not with --raw")
+    streams.take_output()
+    with terminal.bars() as progress, streams.as_files(audio, None) as (heard, _):
+        streams.write_frames(draw(heard, face, options, progress=progress))

@@ -1,4 +1,4 @@
-"""Standard input and output in place of files: `-` as the recording or as the video."""
+"""Standard input and output in place of files: `-` as the recording, the video or its frames."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
+from emotalk_cli.cli import terminal
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.safe_files import temporary_folder
+
+if TYPE_CHECKING:
+    from emotalk_cli.stages.video_making import Drawing
 
 DASH = Path("-")
 MAX_INPUT_BYTES = 2 << 30
@@ -25,19 +30,43 @@ def as_files(audio: Path | None, output: Path | None) -> Iterator[tuple[Path | N
     if DASH not in (audio, output):
         yield audio, output
         return
-    if output == DASH and sys.stdout.isatty():
-        raise EmotalkError(
-            "A video cannot be shown in a terminal.", "Redirect it: -o - > out.mp4, or -o out.mp4."
-        )
+    stdout = take_output() if output == DASH else None
     with temporary_folder() as folder:
         heard, made = folder / "standard-input", folder / "standard-output.mp4"
         if audio == DASH:
             _save_input(heard)
         yield heard if audio == DASH else audio, made if output == DASH else output
-        if output == DASH:
+        if stdout is not None:
             with made.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer, _BLOCK_BYTES)
-            sys.stdout.buffer.flush()
+                shutil.copyfileobj(file, stdout, _BLOCK_BYTES)
+            stdout.flush()
+
+
+def take_output() -> BinaryIO:
+    """Standard output for a video's bytes; what is told otherwise goes to standard error."""
+    terminal.leave_output()
+    if sys.stdout.isatty():
+        raise EmotalkError(
+            "A video cannot be shown in a terminal.", "Redirect it: -o - > out.mp4, or -o out.mp4."
+        )
+    return sys.stdout.buffer
+
+
+def write_frames(drawing: Drawing) -> None:
+    """The pixels of every frame to standard output, each as soon as it is drawn.
+
+    Before, standard error says how to read them, to people and to programs.
+    """
+    stdout, form = take_output(), drawing.form
+    terminal.tell(form)
+    terminal.say(
+        f"{form.frames} frames follow, {form.duration_s:.1f} s, for ffmpeg or ffplay: -f rawvideo "
+        f"-pixel_format {form.pixel_format} -video_size {form.width_px}x{form.height_px} "
+        f"-framerate {form.fps:g} -i -"
+    )
+    for frame in drawing.frames:
+        stdout.write(frame.tobytes())
+        stdout.flush()
 
 
 def _save_input(path: Path) -> None:

@@ -28,6 +28,7 @@ class _Settings:
     quiet: bool = False
     debug: bool = False
     json: bool = False
+    output_taken: bool = False
 
 
 _settings = _Settings()
@@ -38,13 +39,19 @@ def setup(*, quiet: bool, debug: bool, json: bool) -> None:
     _settings.quiet, _settings.debug, _settings.json = quiet, debug, json
 
 
+def leave_output() -> None:
+    """From now on JSON goes to stderr: stdout carries what was made."""
+    _settings.output_taken = True
+
+
 def tell(result: Any) -> None:
     """What a stage did (a dataclass or a dict), as one JSON object on stdout, for programs."""
     if _settings.json:
         import json
 
         facts = result if isinstance(result, dict) else dataclasses.asdict(result)
-        print(json.dumps(facts, default=str, ensure_ascii=False), flush=True)
+        text = json.dumps(facts, default=str, ensure_ascii=False)
+        print(text, file=sys.stderr if _settings.output_taken else sys.stdout, flush=True)
 
 
 def say(text: str) -> None:
@@ -70,10 +77,7 @@ def show(result: Any) -> None:
 
 def tell_error(error: EmotalkError) -> None:
     """What is wrong and what to do next, as one JSON object on stdout, where programs want it."""
-    if _settings.json:
-        import json
-
-        print(json.dumps({"error": error.problem, "next_step": error.next_step}), flush=True)
+    tell({"error": error.problem, "next_step": error.next_step})
 
 
 def say_error(error: EmotalkError) -> None:
@@ -89,12 +93,15 @@ def say_error(error: EmotalkError) -> None:
 
 
 def list_failures(failed: Mapping[str, str], folder: Path) -> None:
-    """Clips that could not be done, with their reasons."""
+    """Clips that could not be done, each kind of reason once."""
+    from emotalk_cli.remarks import gathered
+
     console = _console()
-    for clip, reason in list(failed.items())[:MAX_LISTED]:
-        console.print(_printable(f"Failed: {clip}: {reason}"), markup=False)
-    if len(failed) > MAX_LISTED:
-        console.print(f"... and {len(failed) - MAX_LISTED} more.")
+    lines = gathered(failed.items())
+    for line in lines[:MAX_LISTED]:
+        console.print(_printable(f"Failed: {line}"), markup=False)
+    if len(lines) > MAX_LISTED:
+        console.print(f"... and for {len(lines) - MAX_LISTED} more reasons.")
     console.print(f"{len(failed)} failed; what could be done is in {folder}.", markup=False)
 
 

@@ -26,12 +26,13 @@ from emotalk_cli.stages.motion_making import (
     perform,
 )
 from emotalk_cli.stages.person_making import make_person
-from emotalk_cli.stages.video_making import draw_video
+from emotalk_cli.stages.video_making import Drawing, draw_frames, encode_video
 from emotalk_cli.stages.video_options import VideoOptions
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.direction.direction import Direction
     from emotalk_cli.decoders.motion import Motion
+    from emotalk_cli.render.framing import Framed
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
@@ -82,21 +83,63 @@ def generate(
     started = time.perf_counter()
     progress = progress or Quiet()
     _check_paths(audio, face, out, motion_out, sheet)
-    options.check()
-    _check_sources(audio, options)
-    direction = direction_of(options)
-    made_by = MadeBy(
-        "generate",
-        __version__,
-        options.named(),
-        options.seed,
-        _input_hashes(audio, face, options),
-    )
+    direction, made_by = _checked(audio, face, options)
     if _is_done(out, motion_out, sheet, made_by, overwrite=overwrite):
         return _found(out, motion_out, sheet, options.fps, started)
     for path in filter(None, (out, motion_out, sheet)):
         safe_files.require_writable(path)
     safe_files.remove_leftovers(out.parent)
+    track, person = _moved(audio, face, options, direction, made_by, progress)
+    drawing = draw_frames(track, person, options, progress)
+    encode_video(drawing, made_by, options, audio, out, sheet)
+    if motion_out is not None:
+        store.write(track, motion_out)
+    return Generated(
+        video=out,
+        motion=motion_out,
+        sheet=sheet,
+        frames=drawing.form.frames,
+        fps=options.fps,
+        width_px=drawing.form.width_px,
+        height_px=drawing.form.height_px,
+        elapsed_s=time.perf_counter() - started,
+    )
+
+
+def draw(
+    audio: Path | None,
+    face: Path,
+    options: VideoOptions = VideoOptions(),
+    *,
+    progress: Progress = Quiet(),
+) -> Drawing:
+    """The frames that `generate` would encode, drawn one by one as they are taken.
+
+    Raises EmotalkError where any input cannot be used, before the first frame.
+    """
+    direction, made_by = _checked(audio, face, options)
+    track, person = _moved(audio, face, options, direction, made_by, progress)
+    return draw_frames(track, person, options, progress)
+
+
+def _checked(audio: Path | None, face: Path, options: VideoOptions) -> tuple[Direction, MadeBy]:
+    """What is asked for, and of what; refuses what cannot be done before any work."""
+    options.check()
+    _check_sources(audio, options)
+    direction = direction_of(options)
+    hashes = _input_hashes(audio, face, options)
+    return direction, MadeBy("generate", __version__, options.named(), options.seed, hashes)
+
+
+def _moved(
+    audio: Path | None,
+    face: Path,
+    options: VideoOptions,
+    direction: Direction,
+    made_by: MadeBy,
+    progress: Progress,
+) -> tuple[FaceTrack, Framed]:
+    """The motion of the whole video, and whom it moves."""
     progress.task("Listening, looking at the face, loading the decoders")
     with ThreadPoolExecutor(3) as pool:
         heard = pool.submit(_hear, audio, options, made_by, progress)
@@ -104,20 +147,8 @@ def generate(
         loaded = pool.submit(_load, options)
         features, person, decoders = heard.result(), seen.result(), loaded.result()
     motion, weights = _motion(features, person.still, decoders, direction, options)
-    track = on_face(motion, weights, features, person.still, direction, options.fps, made_by)
-    width, height = draw_video(track, person, options, audio, out, sheet, progress)
-    if motion_out is not None:
-        store.write(track, motion_out)
-    return Generated(
-        video=out,
-        motion=motion_out,
-        sheet=sheet,
-        frames=len(track.expression),
-        fps=options.fps,
-        width_px=width,
-        height_px=height,
-        elapsed_s=time.perf_counter() - started,
-    )
+    fps = options.fps
+    return on_face(motion, weights, features, person.still, direction, fps, made_by), person
 
 
 def _check_sources(audio: Path | None, options: VideoOptions) -> None:

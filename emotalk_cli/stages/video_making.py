@@ -1,8 +1,9 @@
-"""One person + motion -> the video file and, where wanted, a sheet of its frames."""
+"""One person + motion -> frames, the video file and, where wanted, a sheet of its frames."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +25,39 @@ SHEET_COLUMNS = 6
 SHEET_WIDTH_PX = 320
 
 
-def draw_video(
-    track: FaceTrack,
-    person: Framed,
-    options: VideoOptions,
-    audio: Path | None,
-    out: Path,
-    sheet: Path | None,
-    progress: Progress,
-) -> tuple[int, int]:
-    """Draw and encode every frame as it is made; returns width and height in px."""
+@dataclass(frozen=True)
+class VideoForm:
+    """What one must know to read a video's pixels: size, rate, number of frames, and format."""
+
+    width_px: int
+    height_px: int
+    fps: float
+    frames: int
+    pixel_format: str = "rgb24"
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the video."""
+        return self.frames / self.fps
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A video that is drawn as its `frames` are taken, (H, W, 3) uint8 RGB.
+
+    The next may reuse the array of the last: copy what is to be kept.
+    """
+
+    form: VideoForm
+    frames: Iterator[Picture]
+
+
+def draw_frames(
+    track: FaceTrack, person: Framed, options: VideoOptions, progress: Progress
+) -> Drawing:
+    """Every frame of the video, drawn when it is asked for."""
     from emotalk_cli.face3d.models.default_model import load_default_face_model
     from emotalk_cli.render.body import breathing
-    from emotalk_cli.render.sheet import contact_sheet, write_png
-    from emotalk_cli.render.video import VideoWriter
     from emotalk_cli.render.watermark import Watermark
 
     drawn: parts.Renderer = parts.make(
@@ -51,29 +71,49 @@ def draw_video(
     mark = Watermark(drawn.width_px, drawn.height_px) if options.watermark else None
     total = len(track.expression)
     breath = breathing(total, track.fps, options.seed) * min(1.0, options.head_motion)
-    shown = set(np.linspace(0, total - 1, SHEET_FRAMES).round().astype(int)) if sheet else set()
-    kept = []
     progress.task("Drawing", total)
-    with VideoWriter(
-        out,
-        drawn.width_px,
-        drawn.height_px,
-        track.fps,
-        sound=audio,
-        frames=total,
-        made_by=track.made_by,
-        finish=_signing(options, track.made_by),
-    ) as writer:
+
+    def frames() -> Iterator[Picture]:
         for k in range(total):
             frame = drawn.frame(track.expression[k], track.head_pose[k], float(breath[k]))
-            frame = mark.marked(frame) if mark else frame
+            yield mark.marked(frame) if mark else frame
+            progress.advance()
+
+    return Drawing(VideoForm(drawn.width_px, drawn.height_px, track.fps, total), frames())
+
+
+def encode_video(
+    drawing: Drawing,
+    made_by: MadeBy,
+    options: VideoOptions,
+    audio: Path | None,
+    out: Path,
+    sheet: Path | None,
+) -> None:
+    """Encode every frame as it is drawn."""
+    from emotalk_cli.render.sheet import contact_sheet, write_png
+    from emotalk_cli.render.video import VideoWriter
+
+    form = drawing.form
+    picked = np.linspace(0, form.frames - 1, SHEET_FRAMES).round().astype(int)
+    shown = set(picked) if sheet else set()
+    kept = []
+    with VideoWriter(
+        out,
+        form.width_px,
+        form.height_px,
+        form.fps,
+        sound=audio,
+        frames=form.frames,
+        made_by=made_by,
+        finish=_signing(options, made_by),
+    ) as writer:
+        for k, frame in enumerate(drawing.frames):
             writer.write(frame)
             if k in shown:
                 kept.append(_thumbnail(frame))
-            progress.advance()
     if sheet is not None:
         write_png(contact_sheet(kept, SHEET_COLUMNS), sheet)
-    return drawn.width_px, drawn.height_px
 
 
 def _thumbnail(frame: Picture) -> Picture:
