@@ -30,6 +30,13 @@ SIDE_M, SIDE_FADE_M = 0.15, 0.12
 ROUND_FADE_M = (0.115, 0.09)
 """Without a matte, the whole picture around the head follows less with distance from it."""
 HEAD_MIDDLE_Y_M = 0.035
+NECK_X_M = (0.055, 0.085)
+"""From the first to the second distance from the middle plane, what is seen is no longer neck."""
+HANGING_X_M, HANGING_Y_M = 0.2, (-0.03, 0.08)
+"""Long hair and scarves: person without a gap in this range over the chin, up to so far aside."""
+HANGING_SAMPLES = 41, 12
+HANGING_LENGTH_M = 0.17
+"""They let go of the head over this length: bent over the neck's they would kink."""
 STILL_M = 1e-5
 """What moves less stands still."""
 
@@ -66,11 +73,12 @@ def make_head_layer(
     margin_px: int,
     chin_y_m: float,
     matte: Float | None,
+    hair: Float | None,
 ) -> HeadLayer:
     """Lay the grid over a picture of size_px (width, height) and `margin_px` around it.
 
     It continues the depth and the motion of the face's visible vertices `seen` (N,); units:
-    (E, V, 3) m, how the vertices move. matte: (H, W) in 0..1, None if it is not known.
+    (E, V, 3) m, how the vertices move. matte, hair: (H, W) in 0..1, None if not known.
     """
     grid = _make_grid(*size_px, margin_px)
     count = len(units)
@@ -85,7 +93,11 @@ def make_head_layer(
     moves = _continue(inside[:, 1:], known, grid, UNITS_REACH_M / cell_m)
     moves = moves.reshape(len(grid.uv), count, 3).transpose(1, 0, 2)
     points = _on_surface(grid.uv, depth, registered)
-    follow = _follow(points, chin_y_m, matte is None)
+    hanging = np.zeros(len(points), np.float32)
+    if matte is not None and hair is not None:
+        beside = _beside_neck(registered, chin_y_m, matte)
+        hanging = _hanging(points, beside, _at(hair, grid.uv))
+    follow = _follow(points, chin_y_m, hanging, matte is None)
     # Without a matte the wall behind the shoulders would breathe with them.
     breath = lifted(points, chin_y_m) * np.float32(matte is not None)
     still = np.abs(np.concatenate([moves, breath[None]])).max(axis=(0, 2)) < STILL_M
@@ -140,11 +152,49 @@ def _on_surface(uv: Float, depth: Float, registered: Registered) -> Float:
     return np.asarray((placed - translation) @ rotation, np.float32)
 
 
-def _follow(points: Float, chin_y_m: float, all_around: bool) -> Float:
+def _at(picture: Float, uv: Float) -> Float:
+    """A picture's (H, W) pixels at uv (G, 2) px."""
+    height, width = picture.shape
+    column = np.clip(uv[:, 0], 0, width - 1).astype(int)
+    row = np.clip(uv[:, 1], 0, height - 1).astype(int)
+    return np.asarray(picture[row, column], np.float32)
+
+
+def _beside_neck(registered: Registered, chin_y_m: float, matte: Float) -> tuple[Float, Float]:
+    """How surely something hangs down (N,) so far (N,) m from the head's middle plane."""
+    across, down = HANGING_SAMPLES
+    x = np.linspace(-HANGING_X_M, HANGING_X_M, across, dtype=np.float32)
+    y = np.linspace(*HANGING_Y_M, down, dtype=np.float32) + np.float32(chin_y_m)
+    at = np.zeros((down, across, 3), np.float32)
+    at[..., 0], at[..., 1] = x, y[:, None]
+    seen = registered.camera.project(at @ registered.rotation.T + registered.translation)
+    person = _at(matte, seen.reshape(-1, 2)).reshape(down, across).min(axis=0)
+    # One gap ends it: what is beyond is somebody else, or an arm.
+    middle = across // 2
+    person[np.abs(x) < NECK_X_M[1]] = 1.0
+    person[middle:] = np.minimum.accumulate(person[middle:])
+    person[: middle + 1] = np.minimum.accumulate(person[middle::-1])[::-1]
+    return np.convolve(np.pad(person, 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid"), x
+
+
+def _hanging(points: Float, beside: tuple[Float, Float], hair: Float) -> Float:
+    """How much (G,) in 0..1 each grid point is hair or cloth that hangs down beside the neck.
+
+    hair: (G,) where it is seen; before the neck it counts only where some hangs beside it.
+    """
+    person, x = beside
+    side = np.interp(np.copysign(NECK_X_M[1] + 0.02, points[:, 0]), x, person)
+    before = side * hair
+    aside = np.interp(points[:, 0], x, person) * smoothstep(*NECK_X_M, np.abs(points[:, 0]))
+    return np.asarray(np.maximum(aside, before), np.float32)
+
+
+def _follow(points: Float, chin_y_m: float, hanging: Float, all_around: bool) -> Float:
     """How much of the head's motion each grid point takes part in."""
     x, y = points[:, 0], points[:, 1]
     top = chin_y_m - NECK_TOP_M
     neck = smoothstep(top - NECK_LENGTH_M, top, y)
+    neck += hanging * (smoothstep(top - HANGING_LENGTH_M, top, y) - neck)
     side = 1.0 - smoothstep(SIDE_M, SIDE_M + SIDE_FADE_M, np.abs(x))
     follow = neck * side
     if all_around:

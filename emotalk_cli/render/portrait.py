@@ -16,6 +16,7 @@ from emotalk_cli.render.face_layer import LOWER, MAIN, UPPER, FaceLayer, make_fa
 from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.framing import Framed, resized
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
+from emotalk_cli.render.hair import calm_under_hair, free_of_hair, hair_over_face
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.hidden_lips import free_of_cover, lips_seen
 from emotalk_cli.render.lid_units import quiet_lids
@@ -34,7 +35,7 @@ from emotalk_cli.render.rasteriser import (
     soften_folds,
     vertex_normals,
 )
-from emotalk_cli.render.registration import FACE_OVAL, part_triangles, register
+from emotalk_cli.render.registration import CHIN, FACE_OVAL, NOSE_BASE, part_triangles, register
 from emotalk_cli.render.seen_mouth import SeenMouth
 from emotalk_cli.render.texture import make_texture
 from emotalk_cli.schema import FaceTrack
@@ -43,7 +44,7 @@ Float = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
 THREADS = 2
-CHIN_LANDMARK = 152
+LIPS_MIDDLE = 13
 PATCH_MARGIN_PX = 4
 SIDE_M = 0.04
 """So far from the middle begin the sides of the face."""
@@ -88,6 +89,10 @@ class PortraitRenderer:
         self._build(points, still)
 
     def _build(self, landmarks: Float, still: FaceTrack) -> None:
+        matte = person_matte(self._photo, _face_mask(self._photo, landmarks))
+        hair = None if matte is None else hair_over_face(self._photo, matte, landmarks)
+        if hair is not None:
+            self._registered = calm_under_hair(self._registered, hair)
         model, registered = self._model, self._registered
         units = quiet_lids(model, registered)
         if wears_glasses(self._photo, landmarks):
@@ -99,12 +104,13 @@ class PortraitRenderer:
             line = registered.vertices[model.contours["lips_inner_upper"]]
             units *= free_of_cover(registered.vertices, line, self._lips_seen)[:, None]
         self._face = make_face_layer(model, registered, landmarks, self.width_px, self.height_px)
+        if hair is not None:
+            units *= free_of_hair(hair, registered, *self._heights(NOSE_BASE, LIPS_MIDDLE))[:, None]
         round_lips(units, model, registered, self._face)
-        matte = person_matte(self._photo, _face_mask(self._photo, landmarks))
         ground = background(self._photo, matte) if matte is not None else self._photo
         box = _patch_box(self._face, self.width_px, self.height_px)
         self._texture = make_texture(self._photo, ground, matte, box)
-        self._head = self._make_head(units, matte)
+        self._head = self._make_head(units, matte, hair)
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
         self._folds = SmileFolds(model, self._texture, landmarks, self._still)
@@ -117,19 +123,24 @@ class PortraitRenderer:
         self._join(units)
         self._light = self._estimate_light()
 
-    def _make_head(self, units: Float, matte: Float | None) -> HeadLayer:
+    def _make_head(self, units: Float, matte: Float | None, hair: Float | None) -> HeadLayer:
         r, face = self._registered, self._face
         seen = np.unique(face.ids[face.feather > 0.0])
-        chin = self._model.landmark_triangles[CHIN_LANDMARK]
         return make_head_layer(
             r,
             seen,
             units,
             size_px=(self.width_px, self.height_px),
             margin_px=self._texture.margin_px,
-            chin_y_m=float(r.vertices[self._model.triangles[chin], 1].mean()),
+            chin_y_m=self._heights(CHIN)[0],
             matte=matte,
+            hair=hair,
         )
+
+    def _heights(self, *landmarks: int) -> list[float]:
+        """Where some landmarks are, m above the head's origin."""
+        corners = self._model.triangles[self._model.landmark_triangles[list(landmarks)]]
+        return [float(y) for y in self._registered.vertices[corners, 1].mean(axis=1)]
 
     def _make_lips(self, units: Float, still: FaceTrack, landmarks: Float) -> None:
         model, r, face = self._model, self._registered, self._face
