@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
@@ -76,11 +77,27 @@ class EyeOpening:
         self.shape = self.gap / max(float(self.gap.max()), 1e-3)
         brow = self._in_axes(landmarks[list(eye.brow)], upper[0])
         self.brow = f32(np.interp(self.s, brow[:, 0], brow[:, 1]))
+        rows, columns = self.s.shape
+        self._x, self._y = np.meshgrid(
+            np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32)
+        )
 
     def cover(self, upper: Float, lower: Float, inset: float) -> Float:
         """Coverage (h, w) of what lies between two margins, px softly."""
         soft = np.clip(upper - self.n + 0.5 - inset, 0.0, 1.0)
         return np.asarray(soft * np.clip(self.n - lower + 0.5 - inset, 0.0, 1.0), np.float32)
+
+    def drawn_along(self, picture: Float, move: Float) -> Float:
+        """A picture (h, w, C) of the box read `move` (h, w) px further up at every pixel."""
+        return f32(
+            cv2.remap(
+                picture,
+                (self._x + move * self.up[0]).astype(np.float32),
+                (self._y + move * self.up[1]).astype(np.float32),
+                cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
 
     def _local(self, corner: Float) -> tuple[Float, Float]:
         x0, y0, x1, y1 = self.box

@@ -71,3 +71,20 @@ def test_a_lid_that_shines_does_not_shine_all_over_in_a_blink(person: Person) ->
     column, row = (np.array([x, 0.5 * (y + eye[1])]) * scale).astype(int)
     lid = blink[row - 2 : row + 3, column - 3 : column + 4]
     assert lid.mean() < 160
+
+
+def test_a_closed_lid_has_a_crease_above_it_and_lashes_below(person: Person) -> None:
+    drawn = PortraitRenderer(person.photo, person.landmarks, person.still, person.model)
+    frame = drawn.frame(person.expression(eyeBlink=1.0), person.still.head_pose[0])
+    eye = EYES[1]
+    scale = drawn.width_px / person.photo.shape[1]
+    lids = person.landmarks[[*eye.upper, *eye.lower], :2] * scale
+    width = float(np.ptp(lids[:, 0]))
+    x, margin = lids[:, 0].mean(), lids[len(eye.upper) + 4, 1]
+    light = cv2.GaussianBlur(frame.astype(np.float32).mean(axis=2), (0, 0), 0.015 * width)
+    profile = light[:, round(x - 0.15 * width) : round(x + 0.15 * width)].mean(axis=1)
+    start, end = (round(margin - share * width) for share in (0.58, 0.25))
+    lid = profile[start:end]
+    below, above = np.maximum.accumulate(lid), np.maximum.accumulate(lid[::-1])[::-1]
+    assert (1.0 - lid / np.minimum(below, above)).max() > 0.03
+    assert profile[end : round(margin)].min() < 0.75 * lid[-1]
