@@ -24,6 +24,7 @@ FLOORS = {
     "media_info": 2,
     "mediapipe_solutions": 2,
     "progress": 1,
+    "remarks": 2,
     "stages": 4,
     "ui": 5,
     "cli": 6,

@@ -147,7 +147,7 @@ def score_clip(
         for value in values
         if np.isfinite(value.value)
     ]
-    notes = [note for sample in samples for note in _notes(clip_id, sample, reference)]
+    notes = [note for sample in samples for note in _notes(sample, reference)]
     crops, others = samples[0].crops, reference.crops
     jpeg = side_by_side(crops, others) if crops is not None and others is not None else b""
     drawn = Drawn(system, clip_id, *measured[0].curves, jpeg)
@@ -233,21 +233,19 @@ def _mean(samples: Sequence[Sequence[Value]]) -> list[Value]:
     ]
 
 
-def _notes(clip_id: str, sample: Side, reference: Side) -> list[str]:
+def _notes(sample: Side, reference: Side) -> list[str]:
     notes = []
     if abs(sample.fps - reference.fps) > RATE_TOLERANCE_HZ:
         notes.append(
-            f"{clip_id}: {sample.fps:g} frames a second were read off at the reference's "
-            f"{reference.fps:g}."
+            f"{sample.fps:g} frames a second were read off at the reference's {reference.fps:g}."
         )
     frames = sample.frames * reference.fps / sample.fps
     if abs(frames - reference.frames) > MAX_UNEQUAL_FRAMES + 0.5:
         notes.append(
-            f"{clip_id}: {frames:.0f} predicted frames against {reference.frames}; "
-            "the longer was cut."
+            f"{frames:.0f} predicted frames against {reference.frames}; the longer was cut."
         )
     for name, side in (("prediction", sample), ("reference", reference)):
         valid = side.track.valid if side.track is not None else side.aligned().valid
         if valid.mean() < MIN_SEEN_SHARE:
-            notes.append(f"{clip_id}: the {name}'s face was seen in {valid.mean():.0%} of frames.")
+            notes.append(f"the {name}'s face was seen in {valid.mean():.0%} of frames.")
     return notes

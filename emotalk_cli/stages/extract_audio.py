@@ -16,6 +16,7 @@ from emotalk_cli import __version__, batch, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.remarks import Remark, gathered, write_remarks
 from emotalk_cli.schema import Clip, Labels, MadeBy, check_seed
 
 if TYPE_CHECKING:
@@ -96,11 +97,14 @@ def extract_audio(
         shard,
     )
     done: list[AudioDone] = []
+    remarks: list[Remark] = []
+    anew: list[str] = []
 
     def collect(job: AudioJob, value: AudioDone) -> None:
         done.append(value)
-        for note in value.notes:
-            progress.note(f"{job.clip_id}: {note}")
+        remarks.extend((job.clip_id, note) for note in value.notes)
+        if value.made:
+            anew.append(job.clip_id)
 
     safe_files.remove_leftovers(out)
     failures = batch.run_jobs(
@@ -114,6 +118,9 @@ def extract_audio(
     )
     if source.is_dir():
         batch.write_failures(failures, out, shard)
+        write_remarks(remarks, out, anew, shard)
+    for line in gathered(remarks):
+        progress.note(line)
     if failures and not done:
         raise EmotalkError(failures[0].reason, f"None of {len(jobs)} could be heard.")
     files = tuple(sorted(path for value in done for path in value.files))

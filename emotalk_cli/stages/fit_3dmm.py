@@ -13,6 +13,7 @@ import numpy as np
 from emotalk_cli import batch, safe_files
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.remarks import Remark, gathered, write_remarks
 from emotalk_cli.schema import Clip
 from emotalk_cli.stages.fit_preview import draw_preview, require_preview
 from emotalk_cli.stages.pixel_fit import require_backend
@@ -79,11 +80,14 @@ def fit_3dmm(
     if preview is not None:
         require_preview(preview, source, overwrite=overwrite)
     done: list[FitDone] = []
+    remarks: list[Remark] = []
+    anew: list[str] = []
 
     def collect(job: FitJob, value: FitDone) -> None:
         done.append(value)
-        for note in value.notes:
-            progress.note(f"{job.clip_id}: {note}")
+        remarks.extend((job.clip_id, note) for note in value.notes)
+        if value.made:
+            anew.append(job.clip_id)
 
     jobs, function = _jobs(source, out, face_model, identity, overwrite, progress)
     if photometric:
@@ -101,6 +105,9 @@ def fit_3dmm(
     )
     if source.is_dir():
         batch.write_failures(failures, out, shard)
+        write_remarks(remarks, out, anew, shard)
+    for line in gathered(remarks):
+        progress.note(line)
     if failures and not done:
         raise EmotalkError(_main_reason(failures), f"None of {len(jobs)} could be fitted.")
     made = sum(value.made for value in done)

@@ -23,6 +23,7 @@ from emotalk_cli.metrics.summary import REFERENCE_SYSTEM, by_emotion, by_speaker
 from emotalk_cli.metrics.tables import write_csv, write_json
 from emotalk_cli.metrics.witnesses import WitnessFiles
 from emotalk_cli.progress import Progress, Quiet
+from emotalk_cli.remarks import gathered
 from emotalk_cli.safe_files import sha256_of, sha256_of_all
 from emotalk_cli.schema import MadeBy, Scores
 from emotalk_cli.stages.score_clip import Job, score_one, shows, syncnet_of, witnesses_of
@@ -31,7 +32,6 @@ from emotalk_cli.store import is_done, read, write
 
 STAGE = "score"
 SCORES, JSON, CSV, REPORT = "scores.h5", "scores.json", "scores.csv", "report.html"
-MAX_NOTES_OF_A_KIND = 8
 NO_SYNCNET = (
     "LSE-C and LSE-D are not available: they need SyncNet's weights, which come with no package. "
     "Give your copy of syncnet_v2.model with --syncnet."
@@ -113,10 +113,10 @@ def score(
     scored, failures = _scored(jobs, workers, progress)
     if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
         notes.append(NO_SYNCNET)
-    notes += _gathered([note for clip in scored for note in clip.notes])
+    notes += gathered((clip.drawn.clip_id, note) for clip in scored for note in clip.notes)
     for note in notes:
         progress.note(note)
-    notes += [f"{failure.clip} could not be scored: {failure.reason}" for failure in failures]
+    notes += [f"Not scored: {line}" for line in gathered((f.clip, f.reason) for f in failures)]
     _write_all(out, names, reference, scored, notes, made_by)
     clips = {clip.drawn.clip_id for clip in scored}
     return ScoreReport(out / REPORT, out / SCORES, len(clips), tuple(failures))
@@ -244,14 +244,6 @@ def _with_speech(
     if silent:
         notes.append(f"No speech in {audio.name} for {len(silent)} of the clips: {silent[0]}, ...")
     return [(pair, heard.get(pair.clip_id)) for pair in pairs]
-
-
-def _gathered(notes: Sequence[str]) -> list[str]:
-    """The notes without doubles; the first few and how many more."""
-    unique = list(dict.fromkeys(notes))
-    rest = len(unique) - MAX_NOTES_OF_A_KIND
-    more = [f"... and {rest} more such notes."] if rest > 0 else []
-    return unique[:MAX_NOTES_OF_A_KIND] + more
 
 
 def _write_all(

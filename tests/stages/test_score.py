@@ -170,7 +170,7 @@ def test_a_bad_clip_is_reported_and_the_others_done(folders: Path, tmp_path: Pat
     reasons = {failure.clip: failure.reason for failure in found.failures}
     assert "another face model" in reasons["s/c1"]
     assert "not a readable HDF5" in reasons["s/c2"]
-    assert "s/c1 could not be scored" in found.report.read_text(encoding="utf-8")
+    assert "Not scored: s/c1: " in found.report.read_text(encoding="utf-8")
 
 
 def test_a_video_s_landmarks_can_be_the_reference(folders: Path, tmp_path: Path) -> None:
