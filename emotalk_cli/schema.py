@@ -21,7 +21,7 @@ FORMAT_VERSION = 1
 SUFFIX = ".h5"
 """How the names of records end."""
 MAX_SEED = 2**32 - 1
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]

@@ -215,6 +215,8 @@ def _looking(
     """Eyes on what they are asked to look at, or still on what they looked at before the head
     was told to move otherwise.
     """
+    if direction.gaze == WANDER and motion.head_pose_delta is before.head_pose_delta:
+        return motion
     head = motion.head_pose_delta.astype(np.float64)
     expression = motion.expression.astype(np.float64)
     if direction.gaze != WANDER:
@@ -222,12 +224,10 @@ def _looking(
         aside = aside_deg(photo) if photo else 0.0
         path = steady_gaze(times_s, (yaw - aside, pitch), rng)
         expression = look_at(expression, units, path, head, counter_turn=1.0)
-    elif motion.head_pose_delta is not before.head_pose_delta:
+    else:
         old = before.head_pose_delta.astype(np.float64)
         path = gaze_of(before.expression.astype(np.float64), units, old)
         expression = look_at(expression, units, path, head)
-    else:
-        return motion
     return replace(motion, expression=expression.astype(np.float32))
 
 
