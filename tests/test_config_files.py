@@ -23,6 +23,21 @@ def test_what_is_shown_can_be_read_again(command: str, tmp_path: Path) -> None:
     assert again.stdout == shown.stdout
 
 
+def test_training_shows_what_it_would_use(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("batch_size: 8\nnetwork: {hidden: 32}\n")
+    shown = emotalk("train-emo", "--config", str(path), "--steps", "5", "--show-config")
+    assert shown.returncode == 0, shown.stderr
+    values = yaml.safe_load(shown.stdout)
+    assert (values["batch_size"], values["steps"], values["network"]["hidden"]) == (8, 5, 32)
+    assert "# optimiser steps" in shown.stdout
+    path.write_text(shown.stdout)
+    again = emotalk("train-emo", "--show-config", "--config", str(path))
+    assert again.stdout == shown.stdout
+    path.write_text("stepz: 5")
+    assert "stepz" in emotalk("train-emo", "--config", str(path), "--show-config").stderr
+
+
 def test_the_command_line_goes_before_the_file(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(

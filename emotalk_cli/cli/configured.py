@@ -23,9 +23,14 @@ SHOW_CONFIG = "show_config"
 EXAMPLE = "Print an example with --show-config."
 NOT_SHOWN = (CONFIG, SHOW_CONFIG, "help")
 
+ShowConfig = Annotated[
+    bool,
+    typer.Option("--show-config", is_eager=True, help="Print the options as YAML and stop."),
+]
 
-class ConfiguredCommand(TyperCommand):
-    """A subcommand made of a `configured` function."""
+
+class ShowingCommand(TyperCommand):
+    """A subcommand with --show-config."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the options; nothing is required of somebody who only wants to see them."""
@@ -33,6 +38,10 @@ class ConfiguredCommand(TyperCommand):
             for parameter in self.params:
                 parameter.required = False
         return list(super().parse_args(ctx, args))
+
+
+class ConfiguredCommand(ShowingCommand):
+    """A subcommand made of a `configured` function."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run the subcommand, or print its options as a config file."""
@@ -85,12 +94,7 @@ def configured(function: Callable[..., None]) -> Callable[..., None]:
                 help="YAML file of these options; see --show-config.",
             ),
         ],
-        SHOW_CONFIG: Annotated[
-            bool,
-            typer.Option(
-                "--show-config", is_eager=True, help="Print the options as YAML and stop."
-            ),
-        ],
+        SHOW_CONFIG: ShowConfig,
     }
     defaults = {CONFIG: None, SHOW_CONFIG: False}
     hints = get_type_hints(function, include_extras=True) | added

@@ -11,7 +11,7 @@ import typer
 
 from emotalk_cli import __version__
 from emotalk_cli.cli import corpora, generating, looking, scoring, terminal, training
-from emotalk_cli.cli.configured import ConfiguredCommand, configured
+from emotalk_cli.cli.configured import ConfiguredCommand, ShowingCommand, configured
 from emotalk_cli.cli.options import EXIT_PROBLEM, EXIT_USAGE
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.interrupts import end_at_once
@@ -24,7 +24,7 @@ TRAININGS = {
     "train-emo": "Tracks + audio features -> the emotion decoder: face, gaze and head.",
     "train-single": "Tracks + audio features -> one decoder for all of it: the baseline.",
 }
-"""Their --config holds the options of training, so they are no ConfiguredCommand."""
+"""Their --config holds the options of training, so they show them in a way of their own."""
 
 app = typer.Typer(
     name="emotalk",
@@ -77,7 +77,7 @@ def _add_commands() -> None:
         app.command(name, cls=ConfiguredCommand)(configured(function))
         if name == "act":
             for trained, about in TRAININGS.items():
-                app.command(trained, help=about)(training.training(trained))
+                app.command(trained, help=about, cls=ShowingCommand)(training.training(trained))
 
 
 _add_commands()

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from emotalk_cli.cli import terminal
+from emotalk_cli.cli.configured import ShowConfig
 from emotalk_cli.cli.options import Output, Overwrite, Seed
 
 
@@ -24,7 +25,7 @@ def training(name: str) -> Callable[..., None]:
         output: Output = folder,
         config: Annotated[
             Path | None,
-            typer.Option(help="YAML of options, as data_manifests/train.yaml."),
+            typer.Option(help="YAML of options of training; see --show-config."),
         ] = None,
         steps: Annotated[int | None, typer.Option(help="Optimiser steps.")] = None,
         overfit: Annotated[
@@ -35,8 +36,14 @@ def training(name: str) -> Callable[..., None]:
         ] = False,
         seed: Seed = 0,
         overwrite: Overwrite = False,
+        show_config: ShowConfig = False,
     ) -> None:
         """Learn from tracks and audio features; write a checkpoint."""
+        if show_config:
+            from emotalk_cli.stages.decoder_training import training_options
+
+            print(training_options(config, steps=steps, overfit=overfit or None), end="")
+            return
         stage = getattr(importlib.import_module(f"emotalk_cli.stages.{stage_name}"), stage_name)
         with terminal.bars() as progress:
             folder = stage(

@@ -25,6 +25,14 @@ class TrainOptions(TypedDict, total=False):
     progress: Progress
 
 
+def training_options(config: Path | None, *, steps: int | None, overfit: bool | None) -> str:
+    """All options that a training with these would use: YAML that its `config` may be."""
+    from emotalk_cli.decoders.training.config import read_config
+    from emotalk_cli.decoders.training.config_text import config_text
+
+    return config_text(read_config(config, steps=steps, overfit=overfit))
+
+
 def train_decoder(
     group: str,
     tracks: Path,

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from emotalk_cli.decoders.training.config import TrainConfig, read_config
+from emotalk_cli.decoders.training.config_text import TEMPLATE, config_text
 from emotalk_cli.errors import EmotalkError
 
 
@@ -49,7 +50,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, told: str) -> None:
 
 
 def test_the_documented_file_has_every_default() -> None:
-    path = Path(__file__).parents[2] / "data_manifests" / "train.yaml"
+    path = TEMPLATE
     assert read_config(path) == TrainConfig()
     told = yaml.safe_load(path.read_text())
     expected = dataclasses.asdict(TrainConfig())
@@ -58,3 +59,32 @@ def test_the_documented_file_has_every_default() -> None:
         assert told[name].keys() == expected[name].keys()
     lines = [line for line in path.read_text().splitlines() if ": " in line and line[0] != "#"]
     assert all("#" in line for line in lines)
+
+
+def test_the_defaults_are_shown_as_the_template_is() -> None:
+    assert config_text(TrainConfig()) == TEMPLATE.read_text(encoding="utf-8")
+
+
+def test_what_is_shown_can_be_read_again(tmp_path: Path) -> None:
+    text = """
+    mode: regression
+    learning_rate: 0.00001
+    precision: fp16
+    validation_speakers: [M003, "no", 'a # b: c', "7"]
+    half_weights: true
+    network: {hidden: 32, input_dropout: 0.0}
+    augment: {past_noise: 12345.678, hide_kind: 0}
+    """
+    config = read_config(write(tmp_path, text), steps=11)
+    shown = config_text(config)
+    assert read_config(write(tmp_path, shown)) == config
+    changed = [
+        (old, new)
+        for old, new in zip(
+            config_text(TrainConfig()).splitlines(), shown.splitlines(), strict=True
+        )
+        if old != new
+    ]
+    assert len(changed) == 10
+    for old, new in changed:
+        assert new.endswith(old[old.index("# ") :])

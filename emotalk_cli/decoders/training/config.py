@@ -77,7 +77,7 @@ def read_config(path: Path | None, **changes: Any) -> TrainConfig:
     """
     values: Any = {}
     if path is not None:
-        values = read_yaml(path, "The README lists the options.") or {}
+        values = read_yaml(path, "`emotalk train-lip --show-config` prints an example.") or {}
     where = str(path) if path else "the options"
     config: TrainConfig = _build(TrainConfig, values, where, "")
     given = {name: value for name, value in changes.items() if value is not None}
