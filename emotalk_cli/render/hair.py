@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.render.backdrop import fill_smoothly
 from emotalk_cli.render.body import smoothstep
+from emotalk_cli.render.matte import read_at
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import FACE_OVAL, Registered
 
@@ -88,7 +89,7 @@ def free_of_hair(hair: Float, registered: Registered, nose_y_m: float, lips_y_m:
     to the lips it is let go: beards move.
     """
     high = smoothstep(lips_y_m, nose_y_m, registered.vertices[:, 1])
-    return f32(1.0 - _at(hair, registered.photo_xy) * high)
+    return f32(1.0 - read_at(hair, registered.photo_xy) * high)
 
 
 def calm_under_hair(registered: Registered, hair: Float) -> Registered:
@@ -98,7 +99,7 @@ def calm_under_hair(registered: Registered, hair: Float) -> Registered:
     points move along their lines of sight, so the photo looks the same.
     """
     r = registered
-    share = _at(hair, r.photo_xy) * smoothstep(FRONT_M, 2.0 * FRONT_M, r.vertices[:, 2])
+    share = read_at(hair, r.photo_xy) * smoothstep(FRONT_M, 2.0 * FRONT_M, r.vertices[:, 2])
     placed = r.vertices @ r.rotation.T + r.translation
     depth = placed[:, 2].copy()
     for side in (-1.0, 1.0):
@@ -118,14 +119,6 @@ def calm_under_hair(registered: Registered, hair: Float) -> Registered:
     placed *= (depth / placed[:, 2])[:, None]
     vertices = f32((placed - r.translation) @ r.rotation)
     return replace(r, vertices=vertices, depth=f32(-placed[:, 2]))
-
-
-def _at(hair: Float, xy: Float) -> Float:
-    """The picture `hair` (H, W) at positions (N, 2) px."""
-    height, width = hair.shape
-    column = np.clip(xy[:, 0], 0, width - 1).astype(int)
-    row = np.clip(xy[:, 1], 0, height - 1).astype(int)
-    return f32(hair[row, column])
 
 
 def _box(points: Float, eyes_px: float, size: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.sparse.linalg import splu
 
 from emotalk_cli.render.body import lifted, smoothstep
+from emotalk_cli.render.matte import read_at
 from emotalk_cli.render.registration import Registered
 
 Float = NDArray[np.float32]
@@ -34,6 +35,9 @@ NECK_X_M = (0.055, 0.085)
 """From the first to the second distance from the middle plane, what is seen is no longer neck."""
 HANGING_X_M, HANGING_Y_M = 0.2, (-0.03, 0.08)
 """Long hair and scarves: person without a gap in this range over the chin, up to so far aside."""
+HAND_GIVES = 0.5
+"""Hands at the face move as one: as its places do in the mean, and by this share further with the
+head that leans on them."""
 HANGING_SAMPLES = 41, 12
 HANGING_LENGTH_M = 0.17
 """They let go of the head over this length: bent over the neck's they would kink."""
@@ -44,13 +48,14 @@ STILL_M = 1e-5
 @dataclass(frozen=True)
 class HeadLayer:
     """points: (G, 3) m in the head's frame. units: (E, G, 3) m. follow: (G,) in 0..1, the share
-    of the head's motion. breath: (G, 3) m, what a full breath moves. uv: (G, 2) px in the photo.
-    triangles: (F, 3) of the cells that move.
+    of the head's motion; hand_follow: that of hands at the face. breath: (G, 3) m, what a full
+    breath moves. uv: (G, 2) px in the photo. triangles: (F, 3) of the cells that move.
     """
 
     points: Float
     units: Float
     follow: Float
+    hand_follow: float
     breath: Float
     uv: Float
     triangles: NDArray[np.int32]
@@ -74,11 +79,12 @@ def make_head_layer(
     chin_y_m: float,
     matte: Float | None,
     hair: Float | None,
+    hands: Float | None,
 ) -> HeadLayer:
     """Lay the grid over a picture of size_px (width, height) and `margin_px` around it.
 
     It continues the depth and the motion of the face's visible vertices `seen` (N,); units:
-    (E, V, 3) m, how the vertices move. matte, hair: (H, W) in 0..1, None if not known.
+    (E, V, 3) m, how the vertices move. matte, hair, hands: (H, W) in 0..1, None if not known.
     """
     grid = _make_grid(*size_px, margin_px)
     count = len(units)
@@ -96,14 +102,21 @@ def make_head_layer(
     hanging = np.zeros(len(points), np.float32)
     if matte is not None and hair is not None:
         beside = _beside_neck(registered, chin_y_m, matte)
-        hanging = _hanging(points, beside, _at(hair, grid.uv))
+        hanging = _hanging(points, beside, read_at(hair, grid.uv))
     follow = _follow(points, chin_y_m, hanging, matte is None)
+    hand_follow = 1.0
+    if hands is not None:
+        held = read_at(hands, grid.uv)
+        resting = float((follow * held).sum() / max(float(held.sum()), 1e-6))
+        hand_follow = resting + HAND_GIVES * (1.0 - resting)
+        follow += held * (hand_follow - follow)
+        moves *= (1.0 - held)[:, None]
     # Without a matte the wall behind the shoulders would breathe with them.
     breath = lifted(points, chin_y_m) * np.float32(matte is not None)
     still = np.abs(np.concatenate([moves, breath[None]])).max(axis=(0, 2)) < STILL_M
     triangles = _cells(grid, (follow > 1e-3) | ~still, _person(grid, matte, margin_px))
     moves = np.ascontiguousarray(moves, np.float32)
-    return HeadLayer(points, moves, follow, breath, grid.uv, triangles)
+    return HeadLayer(points, moves, follow, hand_follow, breath, grid.uv, triangles)
 
 
 def _make_grid(width_px: int, height_px: int, margin_px: int) -> _Grid:
@@ -152,14 +165,6 @@ def _on_surface(uv: Float, depth: Float, registered: Registered) -> Float:
     return np.asarray((placed - translation) @ rotation, np.float32)
 
 
-def _at(picture: Float, uv: Float) -> Float:
-    """A picture's (H, W) pixels at uv (G, 2) px."""
-    height, width = picture.shape
-    column = np.clip(uv[:, 0], 0, width - 1).astype(int)
-    row = np.clip(uv[:, 1], 0, height - 1).astype(int)
-    return np.asarray(picture[row, column], np.float32)
-
-
 def _beside_neck(registered: Registered, chin_y_m: float, matte: Float) -> tuple[Float, Float]:
     """How surely something hangs down (N,) so far (N,) m from the head's middle plane."""
     across, down = HANGING_SAMPLES
@@ -168,7 +173,7 @@ def _beside_neck(registered: Registered, chin_y_m: float, matte: Float) -> tuple
     at = np.zeros((down, across, 3), np.float32)
     at[..., 0], at[..., 1] = x, y[:, None]
     seen = registered.camera.project(at @ registered.rotation.T + registered.translation)
-    person = _at(matte, seen.reshape(-1, 2)).reshape(down, across).min(axis=0)
+    person = read_at(matte, seen.reshape(-1, 2)).reshape(down, across).min(axis=0)
     # One gap ends it: what is beyond is somebody else, or an arm.
     middle = across // 2
     person[np.abs(x) < NECK_X_M[1]] = 1.0

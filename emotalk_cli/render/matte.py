@@ -50,6 +50,14 @@ def _same_person(rough: Float, face: NDArray[np.bool_]) -> Float:
     return np.where(near, rough, 0.0).astype(np.float32)
 
 
+def read_at(weights: Float, xy: Float) -> Float:
+    """What a picture of weights (H, W) holds at positions (N, 2) px; beyond its border as there."""
+    height, width = weights.shape
+    column = np.clip(xy[:, 0], 0, width - 1).astype(int)
+    row = np.clip(xy[:, 1], 0, height - 1).astype(int)
+    return np.asarray(weights[row, column], np.float32)
+
+
 def guided_filter(guide: Float, values: Float, radius: int, epsilon: float) -> Float:
     """`values` (H, W) with the edges of the colour `guide` (H, W, 3) in 0..1 (He et al. 2010).
 

@@ -17,12 +17,13 @@ from emotalk_cli.render.folds import SmileFolds
 from emotalk_cli.render.framing import Framed, resized
 from emotalk_cli.render.glasses import LOWER_LIDS, free_of_glasses, wears_glasses
 from emotalk_cli.render.hair import calm_under_hair, free_of_hair, hair_over_face
+from emotalk_cli.render.hands import hands_at_face
 from emotalk_cli.render.head_layer import HeadLayer, make_head_layer
 from emotalk_cli.render.hidden_lips import free_of_cover, lips_seen
 from emotalk_cli.render.lid_units import quiet_lids
 from emotalk_cli.render.light import estimate_light, light_ratio
 from emotalk_cli.render.lips import LipSeal, LipTextures, meet_closed_lips, round_lips
-from emotalk_cli.render.matte import person_matte
+from emotalk_cli.render.matte import person_matte, read_at
 from emotalk_cli.render.mouth import Mouth
 from emotalk_cli.render.mouth_colours import mouth_colours
 from emotalk_cli.render.projection import f32, rotation_matrix, rotation_vector
@@ -104,13 +105,18 @@ class PortraitRenderer:
             line = registered.vertices[model.contours["lips_inner_upper"]]
             units *= free_of_cover(registered.vertices, line, self._lips_seen)[:, None]
         self._face = make_face_layer(model, registered, landmarks, self.width_px, self.height_px)
+        hands = hands_at_face(self._photo, landmarks)
+        self._held = np.zeros(len(units[0]), np.float32)
+        if hands is not None:
+            self._held = read_at(hands, registered.photo_xy)
+            units *= (1.0 - self._held)[:, None]
         if hair is not None:
             units *= free_of_hair(hair, registered, *self._heights(NOSE_BASE, LIPS_MIDDLE))[:, None]
         round_lips(units, model, registered, self._face)
         ground = background(self._photo, matte) if matte is not None else self._photo
         box = _patch_box(self._face, self.width_px, self.height_px)
         self._texture = make_texture(self._photo, ground, matte, box)
-        self._head = self._make_head(units, matte, hair)
+        self._head = self._make_head(units, matte, hair, hands)
         self._plate = _still_plate(self._photo, ground, self._head)
         self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
         self._folds = SmileFolds(model, self._texture, landmarks, self._still)
@@ -123,7 +129,9 @@ class PortraitRenderer:
         self._join(units)
         self._light = self._estimate_light()
 
-    def _make_head(self, units: Float, matte: Float | None, hair: Float | None) -> HeadLayer:
+    def _make_head(
+        self, units: Float, matte: Float | None, hair: Float | None, hands: Float | None
+    ) -> HeadLayer:
         r, face = self._registered, self._face
         seen = np.unique(face.ids[face.feather > 0.0])
         return make_head_layer(
@@ -135,6 +143,7 @@ class PortraitRenderer:
             chin_y_m=self._heights(CHIN)[0],
             matte=matte,
             hair=hair,
+            hands=hands,
         )
 
     def _heights(self, *landmarks: int) -> list[float]:
@@ -186,6 +195,7 @@ class PortraitRenderer:
         self._base = np.ascontiguousarray(base.reshape(-1), np.float32)
         self._units = np.ascontiguousarray(moves.reshape(len(moves), -1), np.float32)
         self._follow = np.ones(count, np.float32)
+        self._follow[: self._ends[1]] -= (1.0 - head.hand_follow) * self._held[face.ids]
         self._follow[self._ends[1] : self._ends[2]] = head.follow
         self._placed = np.zeros((count, 3), np.float32)
         self._xy = np.zeros((count, 2), np.float32)

@@ -115,6 +115,7 @@ def test_long_hair_lets_go_later_than_the_neck(person: Person, registered: Regis
             chin_y_m=float(registered.vertices[seen, 1].min()),
             matte=matte,
             hair=np.zeros((height, width), np.float32),
+            hands=None,
         )
         spot = chin + np.array([1.5, 0.5]) * eyes_px
         return float(layer.follow[np.linalg.norm(layer.uv - spot, axis=1).argmin()])
