@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import functools
-import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+from emotalk_cli.cli.signatures import sign
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.text_files import read_yaml
 
@@ -85,31 +85,15 @@ def configured(function: Callable[..., None]) -> Callable[..., None]:
         del options[CONFIG], options[SHOW_CONFIG]
         function(**options)
 
-    added = {
-        CONFIG: Annotated[
-            Path | None,
-            typer.Option(
-                is_eager=True,
-                callback=_use_config,
-                help="YAML file of these options; see --show-config.",
-            ),
-        ],
-        SHOW_CONFIG: ShowConfig,
-    }
-    defaults = {CONFIG: None, SHOW_CONFIG: False}
-    hints = get_type_hints(function, include_extras=True) | added
-    kept = [
-        parameter.replace(annotation=hints[name])
-        for name, parameter in inspect.signature(function).parameters.items()
+    config = Annotated[
+        Path | None,
+        typer.Option(
+            is_eager=True,
+            callback=_use_config,
+            help="YAML file of these options; see --show-config.",
+        ),
     ]
-    extra = [
-        inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=value, annotation=added[name]
-        )
-        for name, value in defaults.items()
-    ]
-    run.__signature__ = inspect.Signature([*kept, *extra])  # type: ignore[attr-defined]
-    run.__annotations__ = hints
+    sign(run, function, {CONFIG: (config, None), SHOW_CONFIG: (ShowConfig, False)})
     return run
 
 

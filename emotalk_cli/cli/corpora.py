@@ -9,18 +9,18 @@ import typer
 
 from emotalk_cli.cli import terminal
 from emotalk_cli.cli.options import (
-    Cluster,
     Output,
     Overwrite,
+    Runs,
     Seed,
-    Shard,
-    Workers,
     fail_if_any,
+    in_batches,
     levels_of,
     listed,
 )
 
 
+@in_batches
 def preprocess(
     source: Annotated[Path, typer.Argument(help="Folder of a corpus, a video, or a manifest CSV.")],
     output: Output = Path("clips"),
@@ -42,10 +42,8 @@ def preprocess(
         Path | None, typer.Option(help="CSV of a split, such as those in data_manifests.")
     ] = None,
     min_valid: Annotated[float, typer.Option(help="Least share of frames with a face.")] = 0.5,
-    workers: Workers = 1,
-    cluster: Cluster = None,
-    shard: Shard = None,
-    overwrite: Overwrite = False,
+    *,
+    runs: Runs,
 ) -> None:
     """Videos -> clips: landmarks, pictures, sound and labels, one HDF5 file per clip."""
     from emotalk_cli.stages.preprocess import preprocess
@@ -66,10 +64,7 @@ def preprocess(
             limit=limit,
             splits=splits,
             min_valid=min_valid,
-            workers=workers,
-            cluster=cluster,
-            shard=shard,
-            overwrite=overwrite,
+            **runs._asdict(),
             progress=progress,
         )
     terminal.say(
@@ -80,6 +75,7 @@ def preprocess(
     fail_if_any(done.failures, done.manifest.parent)
 
 
+@in_batches
 def fit_3dmm(
     source: Annotated[Path, typer.Argument(help="Folder of clips, one clip, a photo or a video.")],
     output: Output = Path("tracks"),
@@ -97,10 +93,8 @@ def fit_3dmm(
     identity: Annotated[
         Literal["speaker", "clip"], typer.Option(help="One shape per speaker or per clip.")
     ] = "speaker",
-    workers: Workers = 1,
-    cluster: Cluster = None,
-    shard: Shard = None,
-    overwrite: Overwrite = False,
+    *,
+    runs: Runs,
 ) -> None:
     """Clips, a video or a photo -> face tracks: shape, expression, head pose and camera."""
     from emotalk_cli.stages.fit_3dmm import fit_3dmm
@@ -114,10 +108,7 @@ def fit_3dmm(
             photometric=photometric,
             photometric_backend=photometric_backend,
             preview=preview,
-            workers=workers,
-            cluster=cluster,
-            shard=shard,
-            overwrite=overwrite,
+            **runs._asdict(),
             progress=progress,
         )
     terminal.say(
@@ -129,6 +120,7 @@ def fit_3dmm(
     fail_if_any(done.failures, output)
 
 
+@in_batches
 def extract_audio(
     source: Annotated[Path, typer.Argument(help="Folder of clips or recordings, or one of them.")],
     output: Output = Path("audio"),
@@ -137,10 +129,8 @@ def extract_audio(
     ] = "hama-hidden",
     augment: Annotated[int, typer.Option(min=0, help="Changed copies of each recording.")] = 0,
     seed: Seed = 0,
-    workers: Workers = 1,
-    cluster: Cluster = None,
-    shard: Shard = None,
-    overwrite: Overwrite = False,
+    *,
+    runs: Runs,
 ) -> None:
     """Clips or recordings -> audio features: phones, mel, pitch, level, rate."""
     from emotalk_cli.stages.extract_audio import extract_audio
@@ -152,10 +142,7 @@ def extract_audio(
             encoder=encoder,
             augment=augment,
             seed=seed,
-            workers=workers,
-            cluster=cluster,
-            shard=shard,
-            overwrite=overwrite,
+            **runs._asdict(),
             progress=progress,
         )
     terminal.say(f"{len(done.files)} files in {output}, {done.made} of them made now.")

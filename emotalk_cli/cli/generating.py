@@ -10,12 +10,13 @@ import typer
 
 from emotalk_cli.cli import streams, terminal
 from emotalk_cli.cli import video_flags as flag
-from emotalk_cli.cli.options import Cluster, Overwrite, Seed, Shard, Workers, fail_if_any
+from emotalk_cli.cli.options import Runs, Seed, fail_if_any, in_batches
 
 if TYPE_CHECKING:
     from emotalk_cli.stages.video_options import VideoOptions
 
 
+@in_batches
 def generate(
     audio: flag.Audio = None,
     face: flag.Face = None,
@@ -45,10 +46,8 @@ def generate(
     raw: flag.Raw = False,
     watermark: flag.Watermark = False,
     c2pa: flag.ContentCredentials = None,
-    workers: Workers = 1,
-    cluster: Cluster = None,
-    shard: Shard = None,
-    overwrite: Overwrite = False,
+    *,
+    runs: Runs,
 ) -> None:
     """A portrait, a recording and an emotion -> a talking video; a manifest -> many."""
     # Small matrices: more threads only wait for one another, and drawing has its own.
@@ -81,17 +80,16 @@ def generate(
     wanted = Files(audio, face, output, motion_out, sheet)
     if manifest is not None:
         _refuse_beside_manifest(wanted, raw=raw)
-        runs = Runs(workers, cluster, shard, overwrite)
         _make_many(manifest, output or Path("videos"), options, keep_motion, runs)
         return
-    if keep_motion or shard or cluster:
+    if keep_motion or runs.shard or runs.cluster:
         raise typer.BadParameter("--keep-motion, --shard and --cluster belong to --manifest")
     if face is None or (audio is None and motion is None):
         raise typer.BadParameter("give --audio and --face, --motion and --face, or --manifest")
     if raw:
         _draw_raw(audio, face, wanted, options)
     else:
-        _make_one(audio, face, wanted, options, overwrite=overwrite)
+        _make_one(audio, face, wanted, options, overwrite=runs.overwrite)
 
 
 class Files(NamedTuple):
@@ -102,15 +100,6 @@ class Files(NamedTuple):
     output: Path | None
     motion_out: Path | None
     sheet: Path | None
-
-
-class Runs(NamedTuple):
-    """Where and how the rows of a manifest are done."""
-
-    workers: int
-    cluster: str | None
-    shard: str | None
-    overwrite: bool
 
 
 def _refuse_beside_manifest(given: Files, *, raw: bool) -> None:

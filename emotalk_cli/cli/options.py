@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from emotalk_cli.cli import terminal
+from emotalk_cli.cli.signatures import Option, sign
 
 if TYPE_CHECKING:
     from emotalk_cli.batch import Failure
@@ -24,6 +26,36 @@ Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Local proc
 Cluster = Annotated[str | None, typer.Option(help="A Dask cluster, tcp://HOST:PORT.")]
 Shard = Annotated[str | None, typer.Option(help="Only part i of n, such as 3/8 (job arrays).")]
 FaceModel = Annotated[str, typer.Option(help="default, ict:FOLDER, flame:FILE or bfm:FILE.")]
+
+
+class Runs(NamedTuple):
+    """Where and how many clips are done."""
+
+    workers: int
+    cluster: str | None
+    shard: str | None
+    overwrite: bool
+
+
+RUNS: dict[str, Option] = {
+    "workers": (Workers, 1),
+    "cluster": (Cluster, None),
+    "shard": (Shard, None),
+    "overwrite": (Overwrite, False),
+}
+"""The options that make `Runs`."""
+
+
+def in_batches(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a subcommand's function, in place of its parameter `runs`, the options of `Runs`."""
+
+    @functools.wraps(function)
+    def run(**options: Any) -> None:
+        runs = Runs(**{name: options.pop(name) for name in RUNS})
+        function(**options, runs=runs)
+
+    sign(run, function, RUNS, removed=("runs",))
+    return run
 
 
 def listed(text: str) -> tuple[str, ...]:
