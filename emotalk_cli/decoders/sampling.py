@@ -23,7 +23,7 @@ from emotalk_cli.decoders.conditions import Heard, emotion_input, hear
 from emotalk_cli.decoders.denoiser import Conditions, input_sizes
 from emotalk_cli.decoders.life import enliven
 from emotalk_cli.decoders.lips.articulators import CLOSED, ROUNDED, TEETH
-from emotalk_cli.decoders.lips.closures import close_lips, to_teeth, touch_strength
+from emotalk_cli.decoders.lips.closures import TEETH_SURE, close_lips, to_teeth, touch_strength
 from emotalk_cli.decoders.lips.mouth import Mouth
 from emotalk_cli.decoders.lips.rounding import round_lips, rounding_strength
 from emotalk_cli.decoders.lips.silence import at_rest
@@ -183,7 +183,7 @@ def _settled(units: Float, told: _Told, first: int, mouth: Mouth, draw: Draw) ->
         rounded = rounding_strength(lips[:, ROUNDED], rate_hz, first, len(units), told.fps)
         units = round_lips(units, rounded, mouth)
         gap = mouth.gap(units)
-        teeth = touch_strength(lips[:, TEETH], rate_hz, first, told.fps, gap)
+        teeth = touch_strength(lips[:, TEETH], rate_hz, first, told.fps, gap, TEETH_SURE)
         closed = touch_strength(lips[:, CLOSED], rate_hz, first, told.fps, gap)
         units = to_teeth(units, teeth, mouth)
         units = close_lips(units, closed, mouth)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.decoders.lips.closures import close_lips, to_teeth, touch_strength
+from emotalk_cli.decoders.lips.closures import TEETH_SURE, close_lips, to_teeth, touch_strength
 from emotalk_cli.decoders.lips.mouth import Mouth
 
 FACE = Mouth(("jawOpen", "mouthClose", "mouthUpperUpLeft"), (0.03, -0.03, 0.003), 0.001)
@@ -45,6 +45,16 @@ def test_windows_share_no_peak_and_lose_none() -> None:
 def test_doubt_does_nothing() -> None:
     posterior = np.full(20, 0.05, np.float32)
     assert touch_strength(posterior, 50.0, 0, 25.0, np.full(10, 0.01, np.float32)).max() == 0
+
+
+def test_less_certainty_is_asked_of_teeth_than_of_closed_lips() -> None:
+    posterior = np.zeros(100, np.float32)
+    posterior[40] = 0.14  # as of the f in "before", quickly read
+    gap = np.full(50, 0.01, np.float32)
+    assert touch_strength(posterior, 50.0, 0, 25.0, gap).max() == 0
+    assert touch_strength(posterior, 50.0, 0, 25.0, gap, TEETH_SURE)[20] > 0.9
+    posterior[40] = TEETH_SURE[0]
+    assert touch_strength(posterior, 50.0, 0, 25.0, gap, TEETH_SURE).max() == 0
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -10,8 +10,10 @@ from emotalk_cli.decoders.motion import resample
 
 Float = NDArray[np.float32]
 
-UNSURE, SURE = 0.15, 0.4
-"""Posteriors of a touch: below the first nothing is done, from the second on all."""
+CLOSED_SURE = (0.15, 0.4)
+TEETH_SURE = (0.05, 0.15)
+"""Posteriors of p b m, of f v: below the first nothing is done, from the second on all. The network
+is less sure of f and v than they are; what it takes for one wrongly is mostly a p, b or m."""
 REACH_S = 0.05
 """Within that reach of a peak the lips meet where they are nearest already."""
 SUSTAINED_ROWS = 3
@@ -26,10 +28,18 @@ TEETH_UNITS = {"mouthRollLower": 0.45, "mouthUpperUpLeft": 0.08, "mouthUpperUpRi
 LIFTERS = ("mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight")
 
 
-def touch_strength(posterior: Float, rate_hz: float, first: int, fps: float, gap_m: Float) -> Float:
+def touch_strength(
+    posterior: Float,
+    rate_hz: float,
+    first: int,
+    fps: float,
+    gap_m: Float,
+    sure: tuple[float, float] = CLOSED_SURE,
+) -> Float:
     """How much the lips must touch (T,) in 0..1 at the frames `first`, `first` + 1, ...
 
-    `posterior` (N,) of the sounds that need it at `rate_hz`; `gap_m` (T,) the lips' gap as it is.
+    `posterior` (N,) of the sounds that need it at `rate_hz`, and how `sure` it must be;
+    `gap_m` (T,) the lips' gap as it is.
     They touch as long as the sound is heard, and in one frame at least for each that is. A peak
     between two frames belongs to the earlier.
     """
@@ -37,14 +47,14 @@ def touch_strength(posterior: Float, rate_hz: float, first: int, fps: float, gap
 
     times_s = (first + np.arange(len(gap_m))) / fps
     sustained = minimum_filter1d(posterior, SUSTAINED_ROWS, mode="nearest")
-    strength = _certainty(resample(sustained, times_s * rate_hz))
-    for row in _peaks(posterior):
+    strength = _certainty(resample(sustained, times_s * rate_hz), sure)
+    for row in _peaks(posterior, sure[0]):
         peak_s = row / rate_hz
         if not times_s[0] <= peak_s < times_s[-1] + 1 / fps:
             continue
         distance = np.abs(times_s - peak_s)
         cost = np.where(distance <= REACH_S, gap_m + LATE_COST_M_S * distance, np.inf)
-        frame, certain = int(np.argmin(cost)), float(_certainty(posterior[row : row + 1])[0])
+        frame, certain = int(np.argmin(cost)), float(_certainty(posterior[row : row + 1], sure)[0])
         strength[frame] = max(strength[frame], certain)
         for beside in (frame - 1, frame + 1):
             if 0 <= beside < len(strength):
@@ -92,14 +102,14 @@ def _narrowed(result: Float, strength: Float, least_m: float, mouth: Mouth) -> F
     return result
 
 
-def _peaks(posterior: Float) -> NDArray[np.int64]:
-    """Rows where the posterior is above UNSURE and no smaller than beside."""
+def _peaks(posterior: Float, least: float) -> NDArray[np.int64]:
+    """Rows where the posterior is above `least` and no smaller than beside."""
     padded = np.pad(posterior, 1)
     higher = (posterior >= padded[:-2]) & (posterior > padded[2:])
-    return np.nonzero(higher & (posterior > UNSURE))[0]
+    return np.nonzero(higher & (posterior > least))[0]
 
 
-def _certainty(posterior: Float) -> Float:
-    """0 up to UNSURE, 1 from SURE on, smooth between."""
-    part = np.clip((posterior - UNSURE) / (SURE - UNSURE), 0.0, 1.0)
+def _certainty(posterior: Float, sure: tuple[float, float]) -> Float:
+    """0 up to the first of `sure`, 1 from the second on, smooth between."""
+    part = np.clip((posterior - sure[0]) / (sure[1] - sure[0]), 0.0, 1.0)
     return np.asarray(part**2 * (3 - 2 * part), np.float32)
