@@ -39,6 +39,8 @@ CREASE_DARK, SEEN_CREASE_DARK, CREASE_WIDTH = 0.15, 0.08, 0.028
 """How dark the crease of a closed lid is, where the photo shows none and where it shows one, and
 half its width over the eye's."""
 SHADOW_TINT = f32([0.85, 1.0, 1.05])
+LIGHT_SHARE = 0.12
+"""What is finer than this, over the eye's width, is no change of light."""
 CREASE_SOFT = 0.05
 """The lid goes over into the skin above its crease on so much of the eye's width."""
 CREASE_FLATNESS = 0.4
@@ -58,7 +60,8 @@ TOP_LIGHT, MARGIN_LIGHT, CREASE_LIGHT, CORNER_LIGHT = 1.03, 0.92, 0.93, 0.94
 class ClosedLid:
     """A closed lid's skin, and how it lies under the crease.
 
-    crease: (h, w) px, how high the crease stands at each pixel's place along the eye.
+    crease: (h, w) px, how high the crease stands at each pixel's place along the eye. light:
+    (h, w) the smooth light on the skin around the eye, continued over it; 1 in the eye's mean.
     """
 
     def __init__(self, photo: Float, eye: EyeOpening) -> None:
@@ -145,11 +148,17 @@ class ClosedLid:
         trust = float(np.clip((brow - NEAR_BROW) / (FAR_BROW - NEAR_BROW), 0.0, 1.0))
         known = np.where(under, 1.0, np.where(above, trust, 0.0)) + 1e-5
         plain = fill_smoothly(smooth, f32(np.minimum(known, 1.0)))
+        self.light = self._smooth_light(plain)
         known = np.maximum(known, np.where(strip, trust, 0.0))
         filled = fill_smoothly(f32(picture), f32(np.minimum(known, 1.0)))
         filled += LIGHTER_SHARE * np.maximum(plain - filled, 0.0)
         filled[..., :3] *= 1.0 - BROW_DARK * (1.0 - trust)
         return f32(cv2.GaussianBlur(filled, (0, 0), max(0.8, 0.03 * eye.width)))
+
+    def _smooth_light(self, skin: Float) -> Float:
+        light = cv2.GaussianBlur(skin[..., :3].mean(axis=2), (0, 0), LIGHT_SHARE * self._eye.width)
+        mean = float((light * self._eye.shape).sum()) / max(float(self._eye.shape.sum()), 1e-3)
+        return f32(light / max(mean, 1.0))
 
     def _ball(self) -> Float:
         """Light (h, w) on the closed lid: a ball under skin, lit from above."""

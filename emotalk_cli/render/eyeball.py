@@ -16,12 +16,23 @@ IRIS_EDGE = 0.10
 WHITE_SHARE, REDDER_SHARE, MIN_WHITE_PX = 0.5, 0.10, 6
 """Pixels with this share of the brightest white's light, and with hardly more colour, are white as
 well; the others are lashes, skin and the corner's red."""
-UNSEEN_WHITE = 0.88
-"""Light of what the lids and the iris hid, over that of the white beside it."""
+UNSEEN_WHITE, USUAL_SHADE, MOST_SHADE = 0.88, 0.75, 0.75
+"""Light of what the lids and the iris hid, over that of the white beside it; even less where the
+mean of what is seen beside the iris has less than the second share of its brightest, down to the
+third share."""
+SEEN_SHARE = 0.2
+"""The one goes over into the other on so much of the iris' radius."""
 EDGE_SHADE = 0.42
 """How much darker the eyeball is next to the lids."""
-CORNER_SHADE = 0.30
+CORNER_SHADE = 0.42
 """How much darker the white is in the corners of the eye."""
+LIGHT_BOUNDS = (0.55, 1.25)
+"""Light on the eyeball, over its mean, follows that on the skin around it between these bounds."""
+CORNERS_FROM, CORNERS_SOFT = 0.5, 0.2
+DARKER_SHARE, DARKER_SOFT = 0.8, 0.2
+"""From so far towards the corners on (over half the eye's width) what is redder than the white by
+REDDER_SHARE, or has less than a share of its light, is skin, hair or shade and stays, whatever the
+eye does."""
 
 
 class Eyeball:
@@ -35,9 +46,10 @@ class Eyeball:
         radius: float,
         up: Float,
         across: Float,
+        light: Float,
     ) -> None:
         """Photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px; across
-        (h, w): -1 in one corner of the eye, 1 in the other.
+        (h, w): -1 in one corner of the eye, 1 in the other; light (h, w) on the eye, 1 in its mean.
         """
         self._photo = photo
         height, width = opening.shape
@@ -48,13 +60,17 @@ class Eyeball:
         away = np.hypot(x, y) / max(radius, 1.0)
         self._radius = radius
         self._alpha = np.clip((1.0 + IRIS_EDGE - away) / (2.0 * IRIS_EDGE), 0.0, 1.0)
-        self._white = _whole_white(photo, opening, away, across)
+        corners = 1.0 - CORNER_SHADE * np.clip(np.abs(across), 0.0, 1.2) ** 2
+        light = corners * np.clip(light, *LIGHT_BOUNDS)
+        self._white = _whole_white(photo, opening, away, light, radius)
         self._iris = self._whole_iris(opening, away, x, y, up)
         rest = self._white + self._alpha[..., None] * (self._iris - self._white)
         near = cv2.dilate(opening, np.ones((5, 5), np.uint8))[..., None]
         self._rest = (photo - rest) * near
         inside = cv2.GaussianBlur(cv2.erode(opening, np.ones((3, 3), np.uint8)), (0, 0), 1.2)
         self._rest_inside = (photo - rest) * (opening * inside)[..., None]
+        self._stays = self._corners(away, across)
+        self._inside = (opening * inside)[..., None]
 
     def _whole_iris(self, opening: Float, away: Float, x: Float, y: Float, up: Float) -> Float:
         """The photo inside the iris; what the lids hide is taken from its mirror image."""
@@ -88,24 +104,47 @@ class Eyeball:
         # What the photo shows has its shade; what comes to light gets it here.
         shade = EDGE_SHADE * min(1.0, max(lids_px, 2.0 * amount))
         ball[..., :3] *= 1.0 - shade * edge[..., None]
-        return np.asarray(ball + rest, np.float32)
+        ball += rest
+        stays = self._stays * (1.0 + min(1.0, lids_px) * (self._inside - 1.0))
+        return np.asarray(ball + stays * (self._photo - ball), np.float32)
+
+    def _corners(self, away: Float, across: Float) -> Float:
+        """How much (h, w, 1) of the photo is skin, hair or deep shade in the opening's corners."""
+        redder = (_colourfulness(self._photo) - _colourfulness(self._white)) / REDDER_SHARE
+        share = self._photo[..., :3].mean(axis=2) / (self._white[..., :3].mean(axis=2) + 1.0)
+        other = np.maximum(2.0 * redder - 1.0, (DARKER_SHARE - share) / DARKER_SOFT)
+        soft = np.clip((np.abs(across) - CORNERS_FROM) / CORNERS_SOFT, 0.0, 1.0)
+        soft *= np.clip(4.0 * (away - 1.2), 0.0, 1.0)
+        stays = cv2.GaussianBlur(f32(np.clip(other, 0.0, 1.0) * soft), (0, 0), 0.7)
+        return f32(stays[..., None])
 
 
-def _whole_white(photo: Float, opening: Float, away: Float, across: Float) -> Float:
-    """The white (h, w, 4) of the eye without iris and lids, continued from where it is seen."""
+def _colourfulness(photo: Float) -> Float:
+    """How far the channels of a photo (h, w, 4) differ, over the brightest, (h, w)."""
+    brightest = photo[..., :3].max(axis=2)
+    return f32((brightest - photo[..., :3].min(axis=2)) / np.maximum(brightest, 1.0))
+
+
+def _whole_white(photo: Float, opening: Float, away: Float, light: Float, radius: float) -> Float:
+    """The white (h, w, 4) of the eye without iris and lids, continued from where it is seen.
+
+    light: (h, w) on it. radius: the iris', px.
+    """
     seen = (opening > 0.99) & (away > 1.22)
     if seen.sum() < MIN_WHITE_PX:
         seen = (opening > 0.5) & (away > 1.0)
     level = photo[..., :3].mean(axis=2)
+    dark = UNSEEN_WHITE
     if seen.any():
         bright = seen & (level >= float(np.quantile(level[seen], 0.85)))
-        colour = photo[..., :3].max(axis=2) - photo[..., :3].min(axis=2)
-        colour /= np.maximum(photo[..., :3].max(axis=2), 1.0)
-        seen &= level > WHITE_SHARE * float(level[bright].mean())
+        brightest = float(level[bright].mean())
+        dark *= float(np.clip(level[seen].mean() / brightest / USUAL_SHADE, MOST_SHADE, 1.0))
+        colour = _colourfulness(photo)
+        seen &= level > WHITE_SHARE * brightest
         seen &= colour < float(colour[bright].mean()) + REDDER_SHARE
-    shade = 1.0 - CORNER_SHADE * np.clip(np.abs(across), 0.0, 1.2)[..., None] ** 3
     even = photo.copy()
-    even[..., :3] /= shade
+    even[..., :3] /= light[..., None]
     white = fill_smoothly(even, seen.astype(np.float32) + 1e-4)
-    white[..., :3] *= UNSEEN_WHITE * shade
+    shown = cv2.GaussianBlur(seen.astype(np.float32), (0, 0), max(0.8, SEEN_SHARE * radius))
+    white[..., :3] *= (light * (dark + (1.0 - dark) * shown))[..., None]
     return white

@@ -76,6 +76,7 @@ class _Eye:
             float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
             eye.up,
             f32(2.0 * eye.s / eye.width - 1.0),
+            self._lids.light * self._lid_shadow(eye.upper),
         )
         self._last = np.zeros(4, np.float32) - 9.0
 
@@ -105,9 +106,10 @@ class _Eye:
 
     def _shadow(self, upper: Float) -> Float:
         """How the upper lid's shadow changes on the eyeball against the photo."""
-        eye = self._eye
-        reach = SHADOW_SHARE * eye.width
-        now = np.exp(-np.maximum(upper - eye.n, 0.0) / reach)
-        before = np.exp(-np.maximum(eye.upper - eye.n, 0.0) / reach)
-        ratio = (1.0 - SHADOW_DEPTH * now) / (1.0 - SHADOW_DEPTH * before)
+        ratio = self._lid_shadow(upper) / self._lid_shadow(self._eye.upper)
         return f32(np.clip(ratio, 0.5, 1.15))
+
+    def _lid_shadow(self, upper: Float) -> Float:
+        """Light (h, w) on the eyeball under an upper lid whose margin is at upper (h, w) px."""
+        away = np.maximum(upper - self._eye.n, 0.0) / (SHADOW_SHARE * self._eye.width)
+        return f32(1.0 - SHADOW_DEPTH * np.exp(-away))

@@ -33,7 +33,8 @@ class LidSkin:
     """Draws the skin around one eye for margins that have moved.
 
     The skin next to the upper margin moves with it, lashes and all. A lid that hardly moves is
-    stretched; one that closes comes out from under its crease.
+    stretched; one that closes comes out from under its crease. light: (h, w) on the skin around the
+    eye, continued over it; 1 in the eye's mean.
     """
 
     def __init__(self, photo: Float, eye: EyeOpening) -> None:
@@ -43,6 +44,7 @@ class LidSkin:
         self._ceiling = eye.upper + np.maximum(room, MIN_BROW_SHARE * eye.width)
         self._floor = eye.lower - CHEEK_SHARE * eye.width
         self._lid = ClosedLid(photo, eye)
+        self.light = self._lid.light
         self._lashless = self._without_lashes()
         self._rimless = self._without_rim()
 

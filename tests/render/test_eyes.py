@@ -26,7 +26,7 @@ def test_an_uncovered_white_is_white() -> None:
     photo[np.hypot(x - 16, y - 20) < 9, :3] = (60, 40, 30)
     across = ((x - 30) / 26).astype(np.float32)
     centre, up = np.float32([16, 20]), np.float32([0, -1])
-    ball = Eyeball(photo, opening, centre, 8.0, up, across)
+    ball = Eyeball(photo, opening, centre, 8.0, up, across, np.ones_like(opening))
     still = ball.draw(np.zeros(2, np.float32), 0.0, np.zeros_like(opening))
     assert np.abs(still - photo)[opening > 0.99].max() < 1.0
     aside = ball.draw(np.float32([24, 0]), 0.0, np.zeros_like(opening))
@@ -88,3 +88,27 @@ def test_a_closed_lid_has_a_crease_above_it_and_lashes_below(person: Person) -> 
     below, above = np.maximum.accumulate(lid), np.maximum.accumulate(lid[::-1])[::-1]
     assert (1.0 - lid / np.minimum(below, above)).max() > 0.03
     assert profile[end : round(margin)].min() < 0.75 * lid[-1]
+
+
+def test_hair_in_the_corner_of_an_eye_stays_and_the_unseen_white_lies_in_the_shade() -> None:
+    """An iris that leaves the middle: what it uncovers is as dark as the skin beside it."""
+    photo = np.full((40, 80, 4), 255.0, np.float32)
+    photo[..., :3] = (200, 140, 120)
+    y, x = np.mgrid[:40, :80] + 0.5
+    opening = ((np.abs(y - 20) < 8) & (np.abs(x - 40) < 36)).astype(np.float32)
+    photo[opening > 0, :3] = (220, 215, 212)
+    hair = (opening > 0) & (x < 10)
+    photo[hair, :3] = (190, 110, 40)
+    photo[np.hypot(x - 44, y - 20) < 9, :3] = (60, 40, 30)
+    across = ((x - 40) / 36).astype(np.float32)
+    up = np.asarray([0, -1], np.float32)
+    whites = []
+    for light in (1.0, 0.6):
+        lit = np.where(np.abs(x - 44) < 12, light, 1.0).astype(np.float32)
+        centre = np.asarray([44, 20], np.float32)
+        ball = Eyeball(photo, opening, centre, 9.0, up, across, lit)
+        aside = ball.draw(np.asarray([-26, 0], np.float32), 0.0, np.zeros_like(opening))
+        assert np.abs(aside - photo)[hair & (x < 8)].max() < 2.0
+        whites.append(float(aside[18:23, 42:47, :3].mean()))
+    assert whites[0] > 150
+    assert whites[1] < 0.8 * whites[0]
