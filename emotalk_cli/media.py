@@ -34,7 +34,7 @@ from emotalk_cli.media_info import (
     require_sound,
 )
 from emotalk_cli.safe_files import temporary_folder
-from emotalk_cli.schema import blocks
+from emotalk_cli.schema import SAMPLE_RATE_HZ, blocks
 
 __all__ = [
     "MediaInfo",
@@ -56,7 +56,7 @@ TRUNCATED_S = 0.1
 SOUND_CLOCK = {"async": 1000, "min_comp": 0.008, "min_hard_comp": 0.06}
 
 
-def read_sound(path: Path, sample_rate_hz: int = 16000) -> NDArray[np.float32]:
+def read_sound(path: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> NDArray[np.float32]:
     """Mono sound (S,) in -1..1 of an audio or video file.
 
     Sample 0 is the moment of the first picture, where there is a picture. Raises EmotalkError for
@@ -73,7 +73,7 @@ def read_sound(path: Path, sample_rate_hz: int = 16000) -> NDArray[np.float32]:
     return samples
 
 
-def write_sound(path: Path, raw: Path, sample_rate_hz: int = 16000) -> None:
+def write_sound(path: Path, raw: Path, sample_rate_hz: int = SAMPLE_RATE_HZ) -> None:
     """Write what `read_sound` reads to the file `raw`: float32 little-endian, not yet clipped."""
     info = probe(path)
     require_sound(path, info)
@@ -99,7 +99,7 @@ def read_frames(
     crop: tuple[int, int, int, int] | None = None,
     info: MediaInfo | None = None,
     sound_to: Path | None = None,
-    sample_rate_hz: int = 16000,
+    sample_rate_hz: int = SAMPLE_RATE_HZ,
     threads: int = 0,
 ) -> Generator[NDArray[np.uint8], None, None]:
     """Upright pictures (H, W, 3) uint8 RGB at a constant rate: frame k shows the moment k / fps.

@@ -21,6 +21,8 @@ FORMAT_VERSION = 1
 SUFFIX = ".h5"
 """How the names of records end."""
 MAX_SEED = 2**32 - 1
+SAMPLE_RATE_HZ = 16000
+"""Of all sound that records hold and stages hear."""
 BLOCK_BYTES = 2 << 20
 
 Float = NDArray[np.float32]
@@ -160,7 +162,7 @@ class Clip(Record):
     fps: float
     width_px: int
     height_px: int
-    sample_rate_hz: int = 16000
+    sample_rate_hz: int = SAMPLE_RATE_HZ
     source: str
     source_sha256: str
     labels: Labels = Labels()

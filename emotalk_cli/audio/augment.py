@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
 from emotalk_cli.audio.prosody import energy, pitch
 from emotalk_cli.audio.waveform import speech_level_db
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
 Complex = NDArray[np.complex128]

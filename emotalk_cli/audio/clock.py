@@ -14,7 +14,6 @@ from emotalk_cli.schema import release
 
 Float = NDArray[np.float32]
 
-SAMPLE_RATE_HZ = 16000
 RATE_HZ = 50.0
 HOP = 320  # samples between rows
 BLOCK_ROWS = 400  # 8 s of results at a time

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, row_count
+from emotalk_cli.audio.clock import RATE_HZ, row_count
 from emotalk_cli.audio.mel_encoder import log_mel
 from emotalk_cli.audio.prosody import prosody
 from emotalk_cli.audio.waveform import normalise_level
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SpeechEncoder
-from emotalk_cli.schema import AudioFeatures, Labels, MadeBy
+from emotalk_cli.schema import SAMPLE_RATE_HZ, AudioFeatures, Labels, MadeBy
 
 REVISION = 4  # goes up whenever the same sound gives other features than before
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import HOP, RATE_HZ, SAMPLE_RATE_HZ, in_blocks, row_count
+from emotalk_cli.audio.clock import HOP, RATE_HZ, in_blocks, row_count
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
 

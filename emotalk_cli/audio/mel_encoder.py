@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, frames_around, row_count, walk
+from emotalk_cli.audio.clock import RATE_HZ, frames_around, row_count, walk
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.large_arrays import roomy
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
 

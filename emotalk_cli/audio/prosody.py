@@ -11,15 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import (
-    HOP,
-    RATE_HZ,
-    SAMPLE_RATE_HZ,
-    frames_around,
-    row_count,
-    walk,
-)
+from emotalk_cli.audio.clock import HOP, RATE_HZ, frames_around, row_count, walk
 from emotalk_cli.audio.waveform import band_pass
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.large_arrays import roomy
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.schema import blocks, release
+from emotalk_cli.schema import SAMPLE_RATE_HZ, blocks, release
 
 Float = NDArray[np.float32]
 

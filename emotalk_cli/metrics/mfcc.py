@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE_HZ = 16000
+from emotalk_cli.schema import SAMPLE_RATE_HZ
+
 FRAMES_PER_S = 100
 FRAME, STEP = 400, 160  # samples: 25 and 10 ms
 FFT_SIZE = 512

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.metrics.base import HIGHER, LOWER, NEITHER, Described
-from emotalk_cli.metrics.mfcc import FRAMES_PER_S, SAMPLE_RATE_HZ, mfcc
+from emotalk_cli.metrics.mfcc import FRAMES_PER_S, mfcc
 from emotalk_cli.metrics.picture import warp
 from emotalk_cli.metrics.weights_file import read_state
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 if TYPE_CHECKING:
     import torch

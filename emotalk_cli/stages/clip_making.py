@@ -24,10 +24,9 @@ from emotalk_cli.media import (
     require_sound,
     write_sound,
 )
-from emotalk_cli.schema import Clip, MadeBy, blocks
+from emotalk_cli.schema import SAMPLE_RATE_HZ, Clip, MadeBy, blocks
 
 STAGE = "preprocess"
-SAMPLE_RATE_HZ = 16000
 JPEG_QUALITY = 92
 CROP_SCALE = 2.0  # side of the square crop over the face's own
 CROP_MOTION_MARGIN = 1.3  # and over the span that the face moves in

@@ -17,7 +17,7 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.remarks import Remark, gathered, write_remarks
-from emotalk_cli.schema import Clip, Labels, MadeBy, check_seed
+from emotalk_cli.schema import SAMPLE_RATE_HZ, Clip, Labels, MadeBy, check_seed
 
 if TYPE_CHECKING:
     from emotalk_cli.parts import SpeechEncoder
@@ -150,7 +150,7 @@ def hear_clip(job: AudioJob) -> AudioDone:
         rng = np.random.default_rng([job.seed, number, zlib.crc32(job.clip_id.encode())])
         heard = augment(waveform, rng) if number else waveform
         store.write(extract_features(heard, encoder, made_by=made_by, labels=labels), path)
-    return AudioDone(tuple(files), len(todo), len(waveform) / 16000, tuple(notes))
+    return AudioDone(tuple(files), len(todo), len(waveform) / SAMPLE_RATE_HZ, tuple(notes))
 
 
 def _made_by(job: AudioJob, sha256: str, number: int) -> MadeBy:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import emotalk_cli
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 DEMO_SPEECH = Path(emotalk_cli.__file__).parent / "assets" / "demo_speech.flac"
 

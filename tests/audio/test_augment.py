@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from emotalk_cli.audio.augment import augment, change_voice
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
 from emotalk_cli.audio.mel_encoder import log_mel
 from emotalk_cli.audio.prosody import energy, pitch
 from emotalk_cli.audio.waveform import normalise_level
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 from tests.audio.conftest import hum
 
 STEP = 16  # samples: 1 ms

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ, row_count
+from emotalk_cli.audio.clock import row_count
 from emotalk_cli.audio.hama_encoder import PHONE_CLASSES, HamaEncoder, HamaHiddenEncoder
 from emotalk_cli.audio.hama_network import think
 from emotalk_cli.audio.mel_encoder import MelEncoder, log_mel
 from emotalk_cli.audio.waveform import normalise_level
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.parts import SPEECH_ENCODERS, make
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 
 def test_hama_hears_the_words_of_the_demo(speech: np.ndarray) -> None:

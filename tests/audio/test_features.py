@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ, row_count
+from emotalk_cli.audio.clock import row_count
 from emotalk_cli.audio.features import extract_features
 from emotalk_cli.audio.hama_encoder import HamaEncoder
 from emotalk_cli.audio.mel_encoder import MelEncoder
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.schema import Labels, MadeBy
+from emotalk_cli.schema import SAMPLE_RATE_HZ, Labels, MadeBy
 
 MADE_BY = MadeBy("test", "0")
 

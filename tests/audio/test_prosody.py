@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import RATE_HZ, SAMPLE_RATE_HZ, row_count
+from emotalk_cli.audio.clock import RATE_HZ, row_count
 from emotalk_cli.audio.prosody import energy, pitch, prosody, speech_activity
 from emotalk_cli.audio.waveform import normalise_level
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 from tests.audio.conftest import hum
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk_cli.audio.clock import SAMPLE_RATE_HZ
 from emotalk_cli.audio.waveform import (
     SPEECH_DBFS,
     band_pass,
@@ -16,6 +15,7 @@ from emotalk_cli.audio.waveform import (
     speech_level_db,
 )
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 
 def write_wav(path: Path, samples: np.ndarray, rate_hz: int = SAMPLE_RATE_HZ) -> Path:
