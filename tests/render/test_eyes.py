@@ -104,7 +104,7 @@ def test_hair_in_the_corner_of_an_eye_stays_and_the_unseen_white_lies_in_the_sha
     up = np.asarray([0, -1], np.float32)
     whites = []
     for light in (1.0, 0.6):
-        lit = np.where(np.abs(x - 44) < 12, light, 1.0).astype(np.float32)
+        lit = np.where(np.abs(x - 44) < 9, light, 1.0).astype(np.float32)
         centre = np.asarray([44, 20], np.float32)
         ball = Eyeball(photo, opening, centre, 9.0, up, across, lit)
         aside = ball.draw(np.asarray([-26, 0], np.float32), 0.0, np.zeros_like(opening))
