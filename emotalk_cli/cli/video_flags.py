@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from emotalk_cli.emotion_names import parse_strength
+
 DIRECTION, PICTURE, MANY = "Direction", "Picture", "Many videos"
 """Groups of options in the help."""
 
@@ -57,7 +59,13 @@ Emotion = Annotated[
     ),
 ]
 Intensity = Annotated[
-    float, typer.Option(rich_help_panel=DIRECTION, help="0 (neutral) to 1 (full).")
+    float,
+    typer.Option(
+        rich_help_panel=DIRECTION,
+        parser=lambda told: parse_strength(str(told)),
+        metavar="<strength>",
+        help="0 (neutral) to 1 (full), a percentage, or level_1 to level_3.",
+    ),
 ]
 UpperStrength = Annotated[
     float,

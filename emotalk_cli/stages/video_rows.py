@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from emotalk_cli.emotion_names import parse_strength
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.video_options import FILES, VideoOptions
 
@@ -147,6 +148,8 @@ def _options(folder: Path, cells: Mapping[str, str], defaults: VideoOptions) -> 
 
 def _value(name: str, kind: str, text: str) -> Any:
     """One cell as the type of its option."""
+    if name == "intensity":
+        return parse_strength(text)
     try:
         if kind.startswith("int"):
             return int(text)

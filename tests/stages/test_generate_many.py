@@ -42,7 +42,7 @@ def test_good_rows_are_made_and_bad_ones_listed(speech: Path, tmp_path: Path) ->
         good + "../two,,,,",
         good + "three,jolly,,,",
         good + "one,,,,",
-        good + "four,,loud,,",
+        good + "four,,,large,",
         f"no.wav,{DEMO_FACE},five,,,,",
     )
     out = tmp_path / "videos"
@@ -73,6 +73,14 @@ def test_an_unquoted_mix_is_no_silent_loss(tmp_path: Path) -> None:
     first, second = read_rows(path, VideoOptions())
     assert "4 cells, not 3" in first.problem
     assert not second.problem
+
+
+@pytest.mark.parametrize(("cell", "strength"), [("level_2", 2 / 3), ("level3", 1), ("40%", 0.4)])
+def test_a_strength_is_told_as_in_an_emotion(tmp_path: Path, cell: str, strength: float) -> None:
+    jobs = manifest(tmp_path, f"a.wav,f.jpg,,sad,{cell},,", "a.wav,f.jpg,,sad,loud,,")
+    first, second = read_rows(jobs, VideoOptions())
+    assert first.options.intensity == pytest.approx(strength)
+    assert "'loud' is no strength" in second.problem
 
 
 def test_rows_take_the_defaults_and_their_own_values(tmp_path: Path) -> None:

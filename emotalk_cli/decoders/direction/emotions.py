@@ -173,7 +173,7 @@ def _mix(words: list[str], time_s: float) -> _Key:
     if not words:
         raise EmotalkError(
             f"No emotion stands after the time {time_s:g} s.",
-            'Write a timeline like "0 neutral, 2.5 happy:0.8, 6 sad:0.5".',
+            'Write a timeline like "0 neutral, 2.5 happy:0.8, 6 sad:0.5"; decimals take a point.',
         )
     weights, follows = np.zeros((2, len(EMOTIONS)), np.float32)
     for word in words:
@@ -202,7 +202,7 @@ def _word(word: str, shared: float) -> tuple[Float, bool]:
     elif name.lower() == AUTO:
         shares = _shares(valence_arousal_shares(*AUTO_VALENCE_AROUSAL))
     else:
-        shares = _shares({EMOTIONS[emotion_index(name)]: 1.0})
+        shares = _shares({EMOTIONS[emotion_index(name, beside=(AUTO,))]: 1.0})
     if figures:
         strength = parse_strength(":".join(figures))
     else:
