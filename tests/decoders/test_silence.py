@@ -33,6 +33,16 @@ def test_music_moves_no_lips() -> None:
     assert np.allclose(share[100:110], 1)
 
 
+def test_under_noise_the_words_alone_tell() -> None:
+    energy = np.full(200, -20, np.float32)  # as loud between the words as within
+    speech = np.full(200, 0.1, np.float32)
+    speech[10:60] = speech[72:100] = 0.9
+    share = speaking(energy, -20.0, RATE_HZ, speech)
+    assert share[0] == 0, "it begins at rest"
+    assert np.allclose(share[13:100], 1), "a dip within a sentence is no pause"
+    assert np.allclose(share[100 + round((AFTER_S + 0.1) * RATE_HZ) :], IDLE)
+
+
 def test_share_scales_the_motion() -> None:
     mouth = np.ones((5, 3), np.float32)
     share = np.linspace(0, 1, 11).astype(np.float32)

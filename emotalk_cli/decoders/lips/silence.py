@@ -22,18 +22,21 @@ IDLE = 0.35
 """Share of its motion that the mouth keeps in silence."""
 BEGIN_S = 0.24
 """A recording that begins with silence begins with closed lips, which are free so much later."""
+HALF = 0.5
+"""Where it is likelier that nothing is said."""
 
 
 def speaking(energy_db: Float, loud_db: float, rate_hz: float, speech: Float) -> Float:
     """Level (N,) in dB, probability of speech (N,) -> share of its motion that the mouth has (N,).
 
-    A word stands out of the probability for its whole length if half a vowel of it does.
+    Where noise hides the pauses from the level, the probability tells them; its dips that are
+    shorter than WORD_S lie within a sentence.
     """
     from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
-    near_speech = maximum_filter1d(speech, max(1, round(WORD_S * rate_hz)), mode="nearest")
+    words = _bridged(speech, round(WORD_S * rate_hz) | 1)
     sounds = (energy_db > loud_db - SILENT_BELOW_LOUD_DB).astype(np.float32)
-    sounds *= np.clip((near_speech - NO_SPEECH) / (SURE_SPEECH - NO_SPEECH), 0, 1)
+    sounds *= np.clip((words - NO_SPEECH) / (SURE_SPEECH - NO_SPEECH), 0, 1)
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
     size = before + after + 1
     # Row n looks from `after` rows back to `before` rows ahead.
@@ -42,9 +45,17 @@ def speaking(energy_db: Float, loud_db: float, rate_hz: float, speech: Float) ->
     eased = uniform_filter1d(near, max(1, round(EASE_S * rate_hz)), mode="nearest")
     share = IDLE + (1 - IDLE) * eased
     begin = min(round(BEGIN_S * rate_hz), len(share))
-    if not sounds[: begin // 2].any():
+    if not np.any(sounds[: begin // 2] > HALF):
         share[:begin] *= np.linspace(0, 1, begin)
     return np.asarray(share, np.float32)
+
+
+def _bridged(speech: Float, size: int) -> Float:
+    """Probability (N,) with dips of less than `size` rows filled: a closing (Serra 1982)."""
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+    wide = maximum_filter1d(np.pad(speech, size), size, mode="constant")
+    return np.asarray(minimum_filter1d(wide, size, mode="constant")[size:-size], np.float32)
 
 
 def at_rest(mouth: Float, share: Float, rate_hz: float, times_s: NDArray[np.float64]) -> Float:
