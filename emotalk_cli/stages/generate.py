@@ -26,13 +26,13 @@ from emotalk_cli.stages.motion_making import (
     perform,
 )
 from emotalk_cli.stages.person_making import make_person
-from emotalk_cli.stages.video_making import Drawing, draw_frames, encode_video
+from emotalk_cli.stages.video_making import Drawing, draw_frames, encode_video, make_renderer
 from emotalk_cli.stages.video_options import VideoOptions
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.direction.direction import Direction
     from emotalk_cli.decoders.motion import Motion
-    from emotalk_cli.render.framing import Framed
+    from emotalk_cli.parts import Renderer
 
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
@@ -89,8 +89,8 @@ def generate(
     for path in filter(None, (out, motion_out, sheet)):
         safe_files.require_writable(path)
     safe_files.remove_leftovers(out.parent)
-    track, person = _moved(audio, face, options, direction, made_by, progress)
-    drawing = draw_frames(track, person, options, progress)
+    track, renderer = _prepared(audio, face, options, direction, made_by, progress)
+    drawing = draw_frames(track, renderer, options, progress)
     encode_video(drawing, made_by, options, audio, out, sheet)
     if motion_out is not None:
         store.write(track, motion_out)
@@ -118,8 +118,8 @@ def draw(
     Raises EmotalkError where any input cannot be used, before the first frame.
     """
     direction, made_by = _checked(audio, face, options)
-    track, person = _moved(audio, face, options, direction, made_by, progress)
-    return draw_frames(track, person, options, progress)
+    track, renderer = _prepared(audio, face, options, direction, made_by, progress)
+    return draw_frames(track, renderer, options, progress)
 
 
 def _checked(audio: Path | None, face: Path, options: VideoOptions) -> tuple[Direction, MadeBy]:
@@ -131,24 +131,25 @@ def _checked(audio: Path | None, face: Path, options: VideoOptions) -> tuple[Dir
     return direction, MadeBy("generate", __version__, options.named(), options.seed, hashes)
 
 
-def _moved(
+def _prepared(
     audio: Path | None,
     face: Path,
     options: VideoOptions,
     direction: Direction,
     made_by: MadeBy,
     progress: Progress,
-) -> tuple[FaceTrack, Framed]:
-    """The motion of the whole video, and whom it moves."""
+) -> tuple[FaceTrack, Renderer]:
+    """The motion of the whole video, and what draws the person that it moves."""
     progress.task("Listening, looking at the face, loading the decoders")
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(4) as pool:
         heard = pool.submit(_hear, audio, options, made_by, progress)
         seen = pool.submit(make_person, face, options, made_by, progress)
         loaded = pool.submit(_load, options)
-        features, person, decoders = heard.result(), seen.result(), loaded.result()
-    motion, weights = _motion(features, person.still, decoders, direction, options)
-    fps = options.fps
-    return on_face(motion, weights, features, person.still, direction, fps, made_by), person
+        renderer = pool.submit(lambda: make_renderer(seen.result(), options))
+        features, still, decoders = heard.result(), seen.result().still, loaded.result()
+        motion, weights = _motion(features, still, decoders, direction, options)
+        track = on_face(motion, weights, features, still, direction, options.fps, made_by)
+        return track, renderer.result()
 
 
 def _check_sources(audio: Path | None, options: VideoOptions) -> None:

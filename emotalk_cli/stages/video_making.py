@@ -52,15 +52,11 @@ class Drawing:
     frames: Iterator[Picture]
 
 
-def draw_frames(
-    track: FaceTrack, person: Framed, options: VideoOptions, progress: Progress
-) -> Drawing:
-    """Every frame of the video, drawn when it is asked for."""
+def make_renderer(person: Framed, options: VideoOptions) -> parts.Renderer:
+    """What draws that person."""
     from emotalk_cli.face3d.models.default_model import load_default_face_model
-    from emotalk_cli.render.body import breathing
-    from emotalk_cli.render.watermark import Watermark
 
-    drawn: parts.Renderer = parts.make(
+    renderer: parts.Renderer = parts.make(
         parts.RENDERERS,
         options.renderer,
         person.photo,
@@ -68,18 +64,29 @@ def draw_frames(
         person.still,
         load_default_face_model(),
     )
-    mark = Watermark(drawn.width_px, drawn.height_px) if options.watermark else None
+    return renderer
+
+
+def draw_frames(
+    track: FaceTrack, renderer: parts.Renderer, options: VideoOptions, progress: Progress
+) -> Drawing:
+    """Every frame of the video, drawn when it is asked for."""
+    from emotalk_cli.render.body import breathing
+    from emotalk_cli.render.watermark import Watermark
+
+    width, height = renderer.width_px, renderer.height_px
+    mark = Watermark(width, height) if options.watermark else None
     total = len(track.expression)
     breath = breathing(total, track.fps, options.seed) * min(1.0, options.head_motion)
     progress.task("Drawing", total)
 
     def frames() -> Iterator[Picture]:
         for k in range(total):
-            frame = drawn.frame(track.expression[k], track.head_pose[k], float(breath[k]))
+            frame = renderer.frame(track.expression[k], track.head_pose[k], float(breath[k]))
             yield mark.marked(frame) if mark else frame
             progress.advance()
 
-    return Drawing(VideoForm(drawn.width_px, drawn.height_px, track.fps, total), frames())
+    return Drawing(VideoForm(width, height, track.fps, total), frames())
 
 
 def encode_video(
