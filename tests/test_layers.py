@@ -16,6 +16,7 @@ FLOORS = {
     "text_files": 2,
     "batch": 2,
     "emotion_names": 1,
+    "folder_lock": 2,
     "kernels": 2,
     "large_arrays": 2,
     "live_link": 2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import zlib
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli import __version__, batch, safe_files, store
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.remarks import Remark, gathered, write_remarks
@@ -107,18 +109,19 @@ def extract_audio(
             anew.append(job.clip_id)
 
     safe_files.remove_leftovers(out)
-    failures = batch.run_jobs(
-        hear_clip,
-        jobs,
-        stage=STAGE,
-        workers=workers,
-        cluster=cluster,
-        on_done=collect,
-        progress=progress,
-    )
-    if source.is_dir():
-        batch.write_failures(failures, out, shard)
-        write_remarks(remarks, out, anew, shard)
+    with one_run(out, STAGE, shard) if source.is_dir() else nullcontext():
+        failures = batch.run_jobs(
+            hear_clip,
+            jobs,
+            stage=STAGE,
+            workers=workers,
+            cluster=cluster,
+            on_done=collect,
+            progress=progress,
+        )
+        if source.is_dir():
+            batch.write_failures(failures, out, shard)
+            write_remarks(remarks, out, anew, shard)
     for line in gathered(remarks):
         progress.note(line)
     if failures and not done:

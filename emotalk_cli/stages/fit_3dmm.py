@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ import numpy as np
 
 from emotalk_cli import batch, safe_files
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.remarks import Remark, gathered, write_remarks
 from emotalk_cli.schema import Clip
@@ -94,18 +96,19 @@ def fit_3dmm(
         jobs = [replace(job, photometric=photometric_backend) for job in jobs]
     jobs = batch.shard_of(jobs, shard)
     safe_files.remove_leftovers(out)
-    failures = batch.run_jobs(
-        function,
-        jobs,
-        stage=STAGE,
-        workers=workers,
-        cluster=cluster,
-        on_done=collect,
-        progress=progress,
-    )
-    if source.is_dir():
-        batch.write_failures(failures, out, shard)
-        write_remarks(remarks, out, anew, shard)
+    with one_run(out, STAGE, shard) if source.is_dir() else nullcontext():
+        failures = batch.run_jobs(
+            function,
+            jobs,
+            stage=STAGE,
+            workers=workers,
+            cluster=cluster,
+            on_done=collect,
+            progress=progress,
+        )
+        if source.is_dir():
+            batch.write_failures(failures, out, shard)
+            write_remarks(remarks, out, anew, shard)
     for line in gathered(remarks):
         progress.note(line)
     if failures and not done:

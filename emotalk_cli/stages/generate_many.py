@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emotalk_cli import batch, safe_files
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.stages.generate import Generated, generate
 from emotalk_cli.stages.video_options import VideoOptions
@@ -68,27 +69,27 @@ def generate_many(
     rows = read_rows(manifest, options)
     if out.exists() and not out.is_dir():
         raise EmotalkError(f"{out} is a file.", "Name a folder for the videos with -o.")
-    jobs = [VideoJob(row, out, keep_motion, overwrite) for row in rows]
+    jobs = batch.shard_of([VideoJob(row, out, keep_motion, overwrite) for row in rows], shard)
     results: list[Generated] = []
-    safe_files.remove_leftovers(out)
-    times = TimesFile.begin(out, shard, workers)
+    with one_run(out, STAGE, shard):
+        safe_files.remove_leftovers(out)
+        times = TimesFile.begin(out, shard, workers)
 
-    def collect(_job: VideoJob, value: Generated) -> None:
-        results.append(value)
-        if not value.skipped:
-            times.add(value.video, value.duration_s, value.elapsed_s)
+        def collect(_job: VideoJob, value: Generated) -> None:
+            results.append(value)
+            if not value.skipped:
+                times.add(value.video, value.duration_s, value.elapsed_s)
 
-    failures = batch.run_jobs(
-        make_row,
-        jobs,
-        stage=STAGE,
-        workers=workers,
-        cluster=cluster,
-        shard=shard,
-        on_done=collect,
-        progress=progress,
-    )
-    batch.write_failures(failures, out, shard)
+        failures = batch.run_jobs(
+            make_row,
+            jobs,
+            stage=STAGE,
+            workers=workers,
+            cluster=cluster,
+            on_done=collect,
+            progress=progress,
+        )
+        batch.write_failures(failures, out, shard)
     made = [value for value in results if not value.skipped]
     video_s = sum(value.duration_s for value in made)
     videos = tuple(sorted(value.video for value in results))

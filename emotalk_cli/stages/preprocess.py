@@ -11,6 +11,7 @@ from emotalk_cli import batch, safe_files, store
 from emotalk_cli.datasets import arkit
 from emotalk_cli.datasets.catalogue import Choice, find_clips
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.stages.capture_making import make_track
 from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options, make_clip
@@ -83,19 +84,20 @@ def preprocess(
     safe_files.remove_leftovers(out)
     done: dict[str, ClipDone] = {}
     captured = jobs[0].source.labels.dataset == arkit.NAME if jobs else False
-    failures = batch.run_jobs(
-        make_track if captured else make_clip,
-        jobs,
-        stage=STAGE,
-        workers=workers,
-        cluster=cluster,
-        on_done=lambda job, result: done.update({job.clip_id: result}),
-        progress=progress,
-    )
-    safe_files.remove_leftovers(out)  # of workers that were killed on the way
-    batch.write_failures(failures, out, shard)
-    manifest = out / batch.shard_name("manifest.csv", shard)
-    _write_manifest(manifest, source, jobs, done, failures)
+    with one_run(out, STAGE, shard):
+        failures = batch.run_jobs(
+            make_track if captured else make_clip,
+            jobs,
+            stage=STAGE,
+            workers=workers,
+            cluster=cluster,
+            on_done=lambda job, result: done.update({job.clip_id: result}),
+            progress=progress,
+        )
+        safe_files.remove_leftovers(out)  # of workers that were killed on the way
+        batch.write_failures(failures, out, shard)
+        manifest = out / batch.shard_name("manifest.csv", shard)
+        _write_manifest(manifest, source, jobs, done, failures)
     return Preprocessed(
         clips=len(jobs),
         made=sum(not d.skipped for d in done.values()),
