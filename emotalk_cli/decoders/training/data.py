@@ -160,6 +160,7 @@ def split(takes: Sequence[Take], config: TrainConfig) -> tuple[list[Take], list[
 
 
 def _some(names: Sequence[str], share: float) -> set[str]:
+    """The names that the rule holds out, one at least where there are several."""
     held = {name for name in names if is_held_out(name, share)}
     if not held and len(names) > 1:  # few names: the one that the rule ranks first
         held = {min(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())}
@@ -187,6 +188,7 @@ def _audio_paths(folder: Path) -> dict[str, list[Path]]:
 
 
 def _facts(tracks: dict[str, FaceTrack], sounds: dict[str, list[AudioFeatures]]) -> Facts:
+    """What all records share; raises EmotalkError naming the first that differs."""
     first = next(iter(tracks.values()))
     sound = next(iter(sounds.values()))[0]
     for clip_id, track in tracks.items():
@@ -214,6 +216,7 @@ def _facts(tracks: dict[str, FaceTrack], sounds: dict[str, list[AudioFeatures]])
 
 
 def _same(clip_id: str, name: str, found: object, expected: object, stage: str) -> None:
+    """Raise EmotalkError unless the two are equal."""
     if found != expected:
         raise EmotalkError(
             f"The records do not belong together: {name} of {clip_id} is {str(found)[:60]}, of "

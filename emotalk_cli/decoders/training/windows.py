@@ -125,6 +125,7 @@ class Windows:
         ]
 
         def stack(name: str) -> Tensor:
+            """One entry of every row as (B, ...)."""
             return torch.from_numpy(np.stack([row[name] for row in rows]))
 
         known, x0 = stack("known"), stack("x0")
@@ -138,6 +139,7 @@ class Windows:
         return Batch(x0, conditions, stack("mask"))
 
     def _draw(self, rng: np.random.Generator) -> Window:
+        """A random window: which clip and recording, where, how fast, and what it is not told."""
         augment = self._config.augment
         index = int(rng.integers(len(self._takes)))
         take = self._takes[index]
@@ -162,6 +164,7 @@ class Windows:
         )
 
     def _cut(self, window: Window, frames: int, rng: np.random.Generator) -> dict[str, Float]:
+        """One window's arrays (T, ...) by name: what is told, x0, known, mask."""
         take, heard = self._takes[window.take], self._takes[window.heard_of].heard[window.variant]
         at = window.start + np.arange(frames) * window.speed
         x0 = resample(self._x0[window.take], at)
@@ -193,6 +196,7 @@ class Windows:
     def _colour(
         self, take: Take, window: Window, at: NDArray[np.float64], rng: np.random.Generator
     ) -> Float:
+        """Mouth colour (T, L) at the moments `at` (T,); some windows get one that is not there."""
         colour = resample(take.colour, at)
         if window.false_colour:
             level = rng.uniform(0, MAX_FALSE_COLOUR, colour.shape[1]) * self._colourable
