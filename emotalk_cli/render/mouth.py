@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,7 @@ from emotalk_cli.render.projection import f32
 from emotalk_cli.render.rasteriser import draw_textured
 from emotalk_cli.render.registration import SMILES, Registered, part_triangles
 from emotalk_cli.render.seen_mouth import SeenMouth, own_teeth
-from emotalk_cli.render.teeth import Arch, make_arch, moved_arch
+from emotalk_cli.render.teeth import Arch, make_arch, moved_arch, spanning_arch
 from emotalk_cli.render.tongue import Tongue, make_tongue
 
 Float = NDArray[np.float32]
@@ -27,6 +29,8 @@ LOWER_EDGE_M = f32([0.0, 0.0012, -0.0080])
 under a relaxed upper lip; lower teeth stand behind them."""
 MAX_LOWERED_M, LEAST_SMILE = 0.004, 0.3
 """Upper teeth are set lower by no more than this, and fully from this sum of both smiles on."""
+CORNER_TEETH = 0.04
+"""Back teeth end no further from the corners of the mouth than this share of its width."""
 JAW_SHARE = 0.89
 """How far lower teeth go down with the lower lip as the jaw opens."""
 MOST_LOWER_M = 0.0034
@@ -35,6 +39,10 @@ LOWER_LIGHT = f32([0.98, 0.94, 0.89])
 """Lower teeth against upper ones, warmer: no lip throws a shadow on them."""
 DEEP = 0.34
 """Light on the depth of the mouth."""
+WALL, WALL_M = 0.62, 0.008
+"""Light on the cheeks' inner sides, and how far from the mouth's corners they go into depth."""
+CORNER_SHADOW, CORNER_M = 0.40, 0.005
+"""Depth and reach of the shadow that the corners of the mouth throw on what lies behind them."""
 NARROW_LIGHT, OPEN_FULLY_M = 0.84, 0.010
 """Share of the light that a slit lets in, and how far apart lips let in all."""
 TONGUE_IN_SLIT, TONGUE_LIT_M = 0.55, 0.018
@@ -84,6 +92,11 @@ class Mouth:
         upper = make_arch(middle + UPPER_EDGE_M * scale, scale, px_per_m, tooth, gum, upper=True)
         if seen is not None and seen.shows_teeth:
             upper = _own_upper(upper, registered, colours, seen)
+        else:
+            left, right = registered.photo_xy[model.contours["lips_inner_upper"][[0, -1]], 0]
+            inside = CORNER_TEETH * (right - left)
+            project = partial(_project, registered)
+            upper = spanning_arch(upper, project, left + inside, right - inside)
         lower_edge = middle + LOWER_EDGE_M * scale
         lower = make_arch(
             lower_edge, scale, px_per_m, tooth * LOWER_LIGHT, gum * LOWER_LIGHT, upper=False
@@ -104,6 +117,7 @@ class Mouth:
         columns = len(lower.points) // 2
         self._lower_edge = len(tongue.points) + columns + columns // 2
         self._deep = colours["depth"] * DEEP
+        self._wall = colours["depth"] * WALL - self._deep
         self._wet = colours["lip"] * WET_LIGHT
         self._seen = seen
         self._width_m = float(np.ptp(lips[:, 0]))
@@ -168,6 +182,7 @@ class Mouth:
         """The inside of the mouth (h, w, 3) under the light (h, w) that the lips (mask) let in."""
         picture = np.empty((*mask.shape, 3), np.float32)
         picture[:] = self._deep
+        picture += self._walls(mask, px_per_m)[..., None] * self._wall
         share = min(1.0, open_m / TONGUE_LIT_M)
         lights = [TONGUE_IN_SLIT + (1.0 - TONGUE_IN_SLIT) * share, 1.0, 1.0]
         lowered = self._lowered(mask, xy, px_per_m)
@@ -184,6 +199,14 @@ class Mouth:
         picture *= light[..., None]
         self._draw_wet(picture, mask, px_per_m)
         return picture
+
+    @staticmethod
+    def _walls(mask: NDArray[np.uint8], px_per_m: float) -> Float:
+        """How much (h, w) the cheeks' inner sides are seen behind the corners of the mouth."""
+        across = np.flatnonzero(mask.any(axis=0))
+        x = np.arange(mask.shape[1], dtype=np.float32)
+        aside = np.minimum(x - across[0], across[-1] - x) / (WALL_M * px_per_m)
+        return np.broadcast_to(np.exp(-np.maximum(aside, 0.0))[None], mask.shape)
 
     def _lowered(self, mask: NDArray[np.uint8], xy: Float, px_per_m: float) -> float:
         """How much lower (px) tongue and lower teeth are drawn, behind the lower lip."""
@@ -226,7 +249,11 @@ def mouth_light(mask: NDArray[np.uint8], open_m: float, px_per_m: float, shades:
     light *= f32(1 / 255)
     through = 1.0 - shades * (1.0 - NARROW_LIGHT) * max(0.0, 1.0 - open_m / OPEN_FULLY_M)
     depth = shades * LIP_SHADOW
-    return f32(through * np.clip(1.0 - depth + 1.1 * depth * light, 0.0, 1.0))
+    across = np.flatnonzero(mask.any(axis=0))
+    x = np.arange(mask.shape[1])
+    aside = np.clip(np.minimum(x - across[0], across[-1] - x), 0, None) / (CORNER_M * px_per_m)
+    corners = 1.0 - min(1.0, shades) * CORNER_SHADOW * np.exp(-aside)
+    return f32(through * corners * np.clip(1.0 - depth + 1.1 * depth * light, 0.0, 1.0))
 
 
 def _own_upper(
@@ -238,10 +265,13 @@ def _own_upper(
     open_m = float(seen.mask.sum(axis=0).max()) / 255 / px_per_m
     light = mouth_light(seen.mask, open_m, px_per_m, LIT_SHARE)
 
-    def project(points: Float) -> Float:
-        return registered.camera.project(points @ registered.rotation.T + registered.translation)
-
+    project = partial(_project, registered)
     return own_teeth(arch, seen, colours["tooth"], colours["lip"], light, project)
+
+
+def _project(registered: Registered, points: Float) -> Float:
+    """Points (N, 3) m in the head's frame -> (N, 2) px in the photo."""
+    return registered.camera.project(points @ registered.rotation.T + registered.translation)
 
 
 def _smiling_teeth(model: FaceGeometry, still: Float, below_m: float, upper: Arch) -> Float:

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter1d, median_filter
 
 from emotalk_cli.render.backdrop import fill_smoothly
 from emotalk_cli.render.projection import f32
-from emotalk_cli.render.teeth import Arch, moved_arch, repaint, texel_points
+from emotalk_cli.render.teeth import Arch, moved_arch, repaint, spanning_arch, texel_points
 
 Float = NDArray[np.float32]
 
@@ -37,6 +37,9 @@ UNDER_M = 0.0007
 MAX_SHIFT_M = 0.005
 MIDDLE_M = 0.018
 """The arch is set in height by the teeth so near to the middle."""
+GRAZING = 0.4
+"""Of teeth seen more obliquely than this (over the middle's width in the picture) the photo shows
+too little."""
 MIN_SEEN_M = 0.008
 """Less than this much of the row seen tells nothing about it."""
 MAX_STEP_M, SMOOTH_M = 0.0016, 0.0010
@@ -138,6 +141,9 @@ def own_teeth(
     points (N, 3) m in the head's frame -> (N, 2) px in the photo.
     """
     found = seen.tooth_map(tooth, lip)
+    columns = seen.frame_px[0, 0] + np.flatnonzero((found > 0.5).sum(axis=0) > 1)
+    if len(columns):
+        arch = spanning_arch(arch, project, float(columns[0]) + 1, float(columns[-1]))
     rows = _Rows.of(arch, seen, found, project)
     if rows.length_m < MIN_SEEN_M:
         return arch
@@ -160,8 +166,9 @@ class _Rows:
         self.weight = np.zeros_like(tooth)
         self.edge = np.full(columns, np.nan, np.float32)
         self._bottom = np.full(columns, np.nan, np.float32)
-        for k in range(columns):
-            self._read(k, np.flatnonzero(inside[:, k] > 0.5), tooth[:, k])
+        width = np.abs(np.gradient(xy[..., 0].mean(axis=0)))
+        for k in np.flatnonzero(width > GRAZING * width.max()):
+            self._read(int(k), np.flatnonzero(inside[:, k] > 0.5), tooth[:, k])
         self.length_m = float(np.isfinite(self._bottom).sum()) * abs(
             float(arch.along_m[1] - arch.along_m[0])
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +37,8 @@ CORNER_M = 0.0009
 CUSP_M = 0.0013
 PAPILLA_M = 0.0022
 """Between two teeth the gum comes down by this much."""
+MOST_WIDENED = 0.35
+"""Back teeth are set further apart than usual by up to this share."""
 SIDE_FADE_M = (0.019, 0.013)
 """Light falls to 1/e so far behind the upper and lower front teeth: cheeks and lips keep it out."""
 SIDE_LEAST = 0.10
@@ -95,7 +98,7 @@ def make_arch(
     colours *= light[None, :, None]
     if not upper:
         # The jaw turns: its back teeth stay up, in the dark behind the corners of the mouth.
-        alpha *= np.clip((light - 0.45) / 0.3, 0.0, 1.0)
+        alpha *= np.clip((light - 0.62) / 0.3, 0.0, 1.0)
     texture = np.concatenate([colours * alpha[..., None], 255.0 * alpha[..., None]], axis=2)
     return Arch(points, _strip_triangles(np.abs(t)), uv, f32(texture), along, above, f32(middle))
 
@@ -108,6 +111,24 @@ def repaint(arch: Arch, texture: Float) -> Arch:
 def moved_arch(arch: Arch, by: Float) -> Arch:
     """The same arch elsewhere; by: (3,) m."""
     return replace(arch, points=f32(arch.points + by), edge_m=f32(arch.edge_m + by))
+
+
+def spanning_arch(
+    arch: Arch, project: Callable[[Float], Float], left_px: float, right_px: float
+) -> Arch:
+    """The arch, its back teeth so far apart that in the picture it spans from left to right.
+
+    project: points (N, 3) m -> (N, 2) px.
+    """
+    aside = arch.points[:, 0] - arch.edge_m[0]
+    further = aside * (aside / np.abs(aside).max()) ** 2
+    for share in np.linspace(0.0, MOST_WIDENED, 9):
+        points = arch.points.copy()
+        points[:, 0] += share * further
+        x = project(points)[:, 0]
+        if x.min() <= left_px and x.max() >= right_px:
+            break
+    return replace(arch, points=points)
 
 
 def texel_points(arch: Arch, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> Float:

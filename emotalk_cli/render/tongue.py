@@ -14,7 +14,7 @@ Float = NDArray[np.float32]
 Int = NDArray[np.int32]
 
 ACROSS, ALONG = 17, 15
-HALF_WIDTH_M = (0.0125, 0.0215)
+HALF_WIDTH_M = (0.0150, 0.0240)
 """At the tip and at the root."""
 LENGTH_M = 0.046
 TIP_BEHIND_TEETH_M = 0.0035
@@ -27,6 +27,8 @@ LIGHT_FADE_M, DARKEST = 0.021, 0.13
 """Light falls to 1/e so far behind the teeth."""
 LIGHT = f32([0.0, 0.62, 0.78])
 GRAIN, SHINE = 0.045, 0.16
+SOFT_SIDES = 0.16
+"""The tongue goes over into the dark on so much of its half width."""
 TEXTURE_PX = (96, 128)
 
 
@@ -96,4 +98,5 @@ def _paint(scale: float, colour: Float) -> Float:
     wet = np.clip(cv2.GaussianBlur(noise, (0, 0), 3.0) * 9.0 - 0.6, 0.0, 1.0) * facing**4
     shade = (0.52 + 0.62 * facing) * light * (1.0 + GRAIN * grain)
     picture = colour * shade[..., None] + 255.0 * (SHINE * wet * light**2)[..., None]
-    return f32(np.concatenate([np.clip(picture, 0, 255), np.full((rows, columns, 1), 255.0)], 2))
+    alpha = np.clip((1.0 - np.abs(u)) / SOFT_SIDES, 0.0, 1.0)[..., None]
+    return f32(np.concatenate([np.clip(picture, 0, 255), np.full_like(alpha, 255.0)], 2) * alpha)

@@ -11,7 +11,14 @@ from emotalk_cli.render.portrait import PortraitRenderer
 from emotalk_cli.render.rasteriser import draw_textured
 from emotalk_cli.render.registration import UPPER_INNER_LIP, Registered, register
 from emotalk_cli.render.seen_mouth import SeenMouth
-from emotalk_cli.render.teeth import COLUMNS, Arch, make_arch, moved_arch, texel_points
+from emotalk_cli.render.teeth import (
+    COLUMNS,
+    Arch,
+    make_arch,
+    moved_arch,
+    spanning_arch,
+    texel_points,
+)
 from emotalk_cli.render.tongue import make_tongue
 from tests.render.render_person import Person
 
@@ -85,6 +92,23 @@ def test_texels_stand_between_the_strip_s_rows(upper: Arch) -> None:
     assert np.abs(points[1] - upper.points[COLUMNS]).max() < 1e-3
 
 
+def test_on_the_far_side_of_a_turned_head_the_row_reaches_as_far_as_it_is_seen(
+    upper: Arch,
+) -> None:
+    turn = np.radians(25.0)
+
+    def project(points: NDArray[np.float32]) -> NDArray[np.float32]:
+        x, z = points[:, 0] - MIDDLE[0], points[:, 2] - MIDDLE[2]
+        return np.stack([4000.0 * (np.cos(turn) * x - np.sin(turn) * z), points[:, 1]], 1)
+
+    far = project(upper.points)[:, 0].min()
+    wide = spanning_arch(upper, project, far - 8.0, 0.0)
+    assert far - 16.0 < project(wide.points)[:, 0].min() <= far - 8.0
+    front = np.abs(upper.points[:, 0] - MIDDLE[0]) < 0.008
+    assert np.abs(wide.points - upper.points)[front].max() < 0.0004
+    assert np.allclose(spanning_arch(upper, project, far, 0.0).points, upper.points)
+
+
 def test_the_tongue_is_bright_in_front_and_dark_behind() -> None:
     tongue = make_tongue(MIDDLE, 1.0, np.float32([190, 110, 105]))
     rows = tongue.texture[..., 0].mean(axis=1)
@@ -99,6 +123,7 @@ def test_lips_throw_a_shadow_from_above() -> None:
     assert light[11, 50] < 0.8 < light[40, 50] <= 1.0
     assert mouth_light(mask, 0.001, 1500.0, 1.0)[40, 50] < light[40, 50]
     assert (mouth_light(mask, 0.02, 1500.0, 0.3) >= light).all()
+    assert light[30, 12] < 0.85 * light[30, 50] > 0.85 * light[30, 87]
 
 
 def seen_in(person: Person, registered: Registered) -> SeenMouth:
