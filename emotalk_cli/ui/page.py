@@ -20,6 +20,8 @@ MAX_WAITING = 8
 MAX_TIMELINE_S = 60.0
 SIZES_PX = (256, 512, 768, 1024)
 DEFAULT_SIZE_PX = 512
+NARROW_PX, WIDE_PX = 270, 340
+"""Least widths of the columns: all three stand side by side from 1000 px on."""
 FONT = ("system-ui", "sans-serif")
 """A font of the browser's own: the theme's usual one would be fetched from elsewhere."""
 ABOUT = """# emotalk
@@ -86,10 +88,10 @@ def _gradio() -> Any:
 def build(folder: Path, *, watermark: bool = True) -> Any:
     """The page (gradio Blocks); its results go into `folder`."""
     gradio = _gradio()
-    with gradio.Blocks(title="emotalk", analytics_enabled=False) as page:
+    with gradio.Blocks(title="emotalk", analytics_enabled=False, fill_width=True) as page:
         gradio.Markdown(ABOUT)
         with gradio.Row():
-            with gradio.Column():
+            with gradio.Column(min_width=NARROW_PX):
                 photo = gradio.Image(
                     type="filepath", label="Portrait", sources=["upload", "webcam"], height=320
                 )
@@ -100,9 +102,9 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
                     buttons=["download"],
                 )
                 gradio.Examples([[str(DEMO_FACE), str(DEMO_SPEECH)]], [photo, recording])
-            with gradio.Column(min_width=420):
+            with gradio.Column(min_width=WIDE_PX):
                 keys = [value for number in range(KEYS) for value in _key(gradio, number)]
-            with gradio.Column():
+            with gradio.Column(min_width=NARROW_PX):
                 button = gradio.Button("Make the video", variant="primary")
                 video = gradio.Video(label="Video", autoplay=True, height=320)
                 files = gradio.Files(label="Download: video and motion", interactive=False)
@@ -138,7 +140,7 @@ def _key(gradio: Any, number: int) -> tuple[Any, ...]:
     first = number == 0
     with gradio.Group():
         with gradio.Row():
-            name = "Emotion at the start" if first else f"Change {number}"
+            name = "At the start" if first else f"Change {number}"
             used = gradio.Checkbox(first, label=name, min_width=120)
             emotion = gradio.Dropdown(
                 list(EMOTIONS),
@@ -148,7 +150,12 @@ def _key(gradio: Any, number: int) -> tuple[Any, ...]:
             )
         with gradio.Row():
             time = gradio.Slider(
-                0, MAX_TIMELINE_S, value=2.0 * number, step=0.1, label="from, s", visible=not first
+                0,
+                MAX_TIMELINE_S,
+                value=2.0 * number,
+                step=0.1,
+                label="from,\N{NO-BREAK SPACE}s",
+                visible=not first,
             )
             strength = gradio.Slider(0, 1, value=1.0, step=0.05, label="strength")
     return used, time, emotion, strength
