@@ -127,7 +127,9 @@ class Resamples:
 def level(
     system: str, outcome: tuple[str, str, str], draws: Float, seeds: Sequence[float], clips: int
 ) -> Level:
-    """What the resampled values of one system say; `outcome` is name, unit and direction."""
+    """What the values of one system say: `draws` (R + 1,) of `Resamples.of`, `seeds` (S,) on the
+    plain data, `clips` how many; `outcome` is name, unit and direction.
+    """
     return Level(system, *outcome, _interval(draws, clips), tuple(seeds))
 
 
@@ -139,7 +141,11 @@ def contrast(
     clips: int,
     effect: float,
 ) -> Contrast:
-    """What paired resamples of two systems say of their difference."""
+    """What the same resamples (R + 1,) of two systems say of their difference, first minus second.
+
+    The p value is twice the smaller share of resamples on one side of zero, never below 1 / R.
+    `effect`: see `paired_effect`.
+    """
     apart = draws[0] - draws[1]
     rest = apart[1:][np.isfinite(apart[1:])]
     if len(rest) and np.isfinite(apart[0]):

@@ -31,7 +31,11 @@ class Described:
 
 @dataclass(frozen=True)
 class TrackMetric(Described):
-    """Compares the motion of two tracks of one length, put on the same face (`parts.Metric`)."""
+    """Compares the motion of two tracks of one length T, put on the same face (`parts.Metric`).
+
+    Points are (T, V, 3) in mm in the head's own space, coefficients (T, E) in 0..1; only frames
+    that are valid in both tracks count.
+    """
 
     surface: FaceSurface
     family: ClassVar[str] = "Surface"
@@ -43,7 +47,10 @@ class TrackMetric(Described):
 
 @dataclass(frozen=True)
 class MotionMetric(Described):
-    """Describes the motion of one track; reported for the prediction and for the reference."""
+    """Describes the motion of one track; reported for the prediction and for the reference.
+
+    Only valid frames count.
+    """
 
     surface: FaceSurface
     better: ClassVar[str] = NEITHER

@@ -98,7 +98,9 @@ class AbsoluteFaceDynamicsDeviation(FaceDynamicsDeviation):
 
 
 class HeadPoseError(TrackMetric):
-    """Mean angle of the rotation between the two heads."""
+    """Mean angle of the rotation from one head to the other. Huynh, Metrics for 3D rotations, 2009
+    (the geodesic distance on the unit sphere).
+    """
 
     name = "head rotation error"
     unit = "deg"
@@ -116,7 +118,7 @@ class HeadPoseError(TrackMetric):
 @dataclass(frozen=True)
 class ExpressionError(Described):
     """Mean absolute difference of the activity of a group of units, grouped by the first word of
-    their names (jaw, mouth, tongue, brow, eye, cheek, nose).
+    their names (jaw, mouth, tongue, brow, eye, cheek, nose); activity is 0 to 1.
     """
 
     group: str

@@ -63,7 +63,7 @@ class AlignedLandmarks:
 
 
 class LandmarkMetric(Described):
-    """Compares two aligned sequences of one length."""
+    """Compares two aligned sequences of one length; only frames valid in both count."""
 
     unit: ClassVar[str] = "px"
     better: ClassVar[str] = LOWER
@@ -99,8 +99,8 @@ class MouthLandmarkDistance(FaceLandmarkDistance):
 
 
 class FaceLandmarkVelocityDifference(LandmarkMetric):
-    """Mean distance between the frame-to-frame motions of the 68 centred points, on aligned
-    crops of 128 px (EAT protocol).
+    """Mean distance between the frame-to-frame motions of the 68 centred points (the landmark
+    velocity difference of Ji et al., EVP, 2021), on aligned crops of 128 px as in the EAT protocol.
     """
 
     name = "F-LVD"
@@ -145,7 +145,9 @@ def crop_transforms(points_px: NDArray[np.floating[Any]], size_px: int = CROP_PX
 def align(
     points_px: NDArray[np.floating[Any]], valid: NDArray[np.bool_], fps: float
 ) -> AlignedLandmarks:
-    """Move landmarks (T, 478, 2 or 3) in px of the picture into the 128 x 128 crop."""
+    """Move landmarks (T, 478, 2 or 3) in px of the picture, seen where `valid` (T,), into the
+    128 x 128 crop.
+    """
     flat = np.asarray(points_px[..., :2], np.float32)
     transforms = crop_transforms(flat)
     aligned = flat @ transforms[:, :, :2].transpose(0, 2, 1) + transforms[:, None, :, 2]
@@ -157,7 +159,11 @@ def project(
     head_pose: NDArray[np.floating[Any]],
     camera: NDArray[np.floating[Any]],
 ) -> Float:
-    """Landmarks (T, 478, 3) in mm of the head's space -> (T, 478, 2) px of the camera's picture."""
+    """Landmarks (T, 478, 3) in mm of the head's space -> (T, 478, 2) px of the camera's picture.
+
+    `head_pose` (T, 6) is a rotation vector in rad and a translation in m, `camera` begins with
+    focal length and centre x and y in px, as in a FaceTrack.
+    """
     from scipy.spatial.transform import Rotation
 
     turn = Rotation.from_rotvec(head_pose[:, :3]).as_matrix().astype(np.float32)

@@ -24,7 +24,7 @@ MAX_BLINK_S = 0.8  # longer is a closed eye
 
 class Jitter(MotionMetric):
     """Mean size of the third difference over time of the face's landmarks, head motion included,
-    times the frame rate cubed.
+    times the frame rate cubed: the mean jerk, as Yi et al., TransPose, 2021, of the body's joints.
     """
 
     name = "jitter"
@@ -44,8 +44,8 @@ class Jitter(MotionMetric):
 
 
 class HeadRange(MotionMetric):
-    """Range of the head's rotation: the largest angle from the clip's mean rotation, 95th
-    percentile over frames.
+    """Range of the head's rotation: the 95th percentile over frames of its angle from the clip's
+    mean rotation.
     """
 
     name = "head range"
@@ -72,8 +72,9 @@ class HeadSpeed(MotionMetric):
 
 
 class BlinkRate(MotionMetric):
-    """Blinks a minute: the eyes' aperture (lid distance over eye width, mean of both) falls below
-    0.7 of its 75th percentile and comes back half of the way within 0.8 s.
+    """Blinks a minute: the eyes' aperture (lid distance over eye width, mean of both, after
+    Soukupova and Cech, 2016) falls below 0.7 of its 75th percentile and comes back half of the
+    way within 0.8 s.
     """
 
     name = "blink rate"

@@ -36,7 +36,7 @@ BORDER_GREY = 110
 
 @dataclass(frozen=True)
 class Agreement:
-    """What SyncNet says of one video: LSE-C, LSE-D and by how many frames the sound is late."""
+    """What SyncNet says of one video: LSE-C, LSE-D and by how many frames the sound is early."""
 
     confidence: float
     distance: float
@@ -66,7 +66,9 @@ class SyncDistance(SyncConfidence):
 
 
 class SyncOffset(SyncConfidence):
-    """Shift at which SyncNet finds face and sound closest; the sign is that of its own code."""
+    """Shift at which SyncNet finds face and sound closest, as its own code counts: above zero, the
+    sound is early; below, it is late.
+    """
 
     name = "SyncNet offset"
     unit = "frames"

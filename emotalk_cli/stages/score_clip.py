@@ -56,6 +56,7 @@ class Job:
 
     @property
     def clip_id(self) -> str:
+        """The clip's id, for lists and messages."""
         return self.pair.clip_id
 
     def wants(self, metric: str) -> bool:
