@@ -102,7 +102,8 @@ def list_failures(failed: Mapping[str, str], folder: Path) -> None:
         console.print(_printable(f"Failed: {line}"), markup=False)
     if len(lines) > MAX_LISTED:
         console.print(f"... and for {len(lines) - MAX_LISTED} more reasons.")
-    console.print(f"{len(failed)} failed; what could be done is in {folder}.", markup=False)
+    told = f"{len(failed)} failed (failures.csv lists them). What could be done is in {folder}."
+    console.print(_printable(told), markup=False)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from emotalk_cli import __version__
-from emotalk_cli.batch import Failure, run_jobs
+from emotalk_cli.batch import Failure, run_jobs, write_failures
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.metrics.clip import ScoredClip
 from emotalk_cli.metrics.evaluate import METRICS
@@ -80,9 +80,9 @@ def score(
     The user's own weights, without which their metrics are not available: syncnet
     (syncnet_v2.model) for LSE-C and LSE-D, inception for FID, lpips (AlexNet) for LPIPS;
     emotion_reader: another reader of coefficients than the packaged one. out: a folder that
-    receives scores.h5 (a Scores record), scores.csv, scores.json, report.html, and a cache of the
-    landmarks of videos. Raises EmotalkError if nothing pairs or no clip can be scored; a clip that
-    cannot is reported and the others are done.
+    receives scores.h5 (a Scores record), scores.csv, scores.json, report.html, failures.csv where a
+    clip failed, and a cache of the landmarks of videos. Raises EmotalkError if nothing pairs or no
+    clip can be scored; a clip that cannot is reported and the others are done.
     """
     folders = [predicted] if isinstance(predicted, Path) else list(predicted)
     wanted = _wanted(metrics)
@@ -111,6 +111,7 @@ def score(
     if wanted is None or Speed.name in wanted:
         jobs = _timed(jobs, systems, notes)
     scored, failures = _scored(jobs, workers, progress)
+    write_failures(failures, out)
     if syncnet is None and any(kind_of_file(pair.predicted[0]) == "video" for pair in pairs):
         notes.append(NO_SYNCNET)
     notes += gathered((clip.drawn.clip_id, note) for clip in scored for note in clip.notes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ NAME = "video_times.csv"
 ANY = "video_times*.csv"
 """The same of all shards."""
 VIDEO = ".mp4"
+MAX_NAME_BYTES = 250
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,10 @@ def _rows(path: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _is_whole(name: str, video_s: str, elapsed_s: str, workers: str, _sha256: str) -> bool:
-    if Path(name).name != name or not (workers.isdecimal() and int(workers) > 0):
+    if Path(name).name != name or len(os.fsencode(name)) > MAX_NAME_BYTES:
         return False
     try:
-        seconds = float(video_s), float(elapsed_s)
+        numbers = float(video_s), float(elapsed_s), int(workers)
     except ValueError:
         return False
-    return all(math.isfinite(value) and value > 0 for value in seconds)
+    return all(math.isfinite(value) and value > 0 for value in numbers)

@@ -171,6 +171,8 @@ def test_a_bad_clip_is_reported_and_the_others_done(folders: Path, tmp_path: Pat
     assert "another face model" in reasons["s/c1"]
     assert "not a readable HDF5" in reasons["s/c2"]
     assert "Not scored: s/c1: " in found.report.read_text(encoding="utf-8")
+    with (tmp_path / "out" / "failures.csv").open(newline="") as file:
+        assert [row["clip"] for row in csv.DictReader(file)] == ["s/c1", "s/c2"]
 
 
 def test_a_video_s_landmarks_can_be_the_reference(folders: Path, tmp_path: Path) -> None:

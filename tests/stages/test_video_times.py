@@ -61,7 +61,11 @@ def test_a_run_goes_on_after_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    ["a,nan,1,1,{}", "a,1,0,1,{}", "a,1,-1,1,{}", "a,1,x,1,{}", "a,1,1,0,{}", "../a,1,1,1,{}"],
+    [
+        *("a,nan,1,1,{}", "a,1,0,1,{}", "a,1,-1,1,{}", "a,1,x,1,{}", "a,1,1,0,{}", "a,1,1,1.5,{}"),
+        *("../a,1,1,1,{}", "a\0,1,1,1,{}", "é" * 200 + ",1,1,1,{}", "a,1,1," + "9" * 5000 + ",{}"),
+    ],
+    ids=range(10),
 )
 def test_rows_that_make_no_sense_are_left_out(row: str, tmp_path: Path) -> None:
     times = TimesFile.begin(tmp_path, None, 1)
