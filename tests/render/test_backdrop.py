@@ -3,6 +3,7 @@
 import numpy as np
 
 from emotalk_cli.render.backdrop import background
+from emotalk_cli.render.inpaint import complete
 from emotalk_cli.render.rasteriser import FOLD, NOWHERE, soften_folds
 from emotalk_cli.render.texture import make_texture
 
@@ -61,3 +62,35 @@ def test_only_folds_are_softened() -> None:
     again = before.copy()
     soften_folds(position, near, again, 0, 8)
     assert np.array_equal(again, before)
+
+
+def test_frames_go_on_straight_behind_the_person() -> None:
+    """A dark beam that the person covers in part is longer behind them, and no mirror image."""
+    wall = np.full((240, 320, 3), 200, np.uint8)
+    wall[110:130, :170] = 40  # ends at random inside the person
+    wall[::16] = 150
+    photo, matte = wall.copy(), np.zeros(wall.shape[:2], np.float32)
+    photo[60:, 140:220], matte[60:, 140:220] = (250, 20, 20), 1.0
+    filled = background(photo, matte)
+    beam = filled[114:126, 144:152].mean()
+    beside = filled[[68, 72, 75, 85, 88, 91]][:, 144:152].mean()
+    assert beam < 90
+    assert beside > 150
+
+
+def test_a_completed_hole_holds_only_what_is_around_it() -> None:
+    random = np.random.default_rng(0)
+    image = random.choice([20.0, 120.0, 220.0], (60, 80, 1)).astype(np.float32).repeat(3, axis=2)
+    hole = np.zeros((60, 80), np.uint8)
+    hole[20:40, 30:50] = 1
+    filled = np.where(hole[..., None] > 0, 120.0, image).astype(np.float32)
+    done = complete(image, hole, filled, 100.0, 2)
+    far = hole == 0
+    far[16:44, 26:54] = False
+    assert np.array_equal(done[far], image[far])
+    assert done.min() >= 20.0
+    assert done.max() <= 220.0
+    assert done[22:38, 32:48].std() > 30.0
+    assert np.array_equal(complete(image, hole, filled, 100.0, 2), done)
+    everything = np.ones_like(hole)
+    assert np.array_equal(complete(image, everything, filled, 100.0, 2), filled)
