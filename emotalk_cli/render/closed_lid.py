@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.render.backdrop import fill_smoothly
 from emotalk_cli.render.eye_opening import EyeOpening
+from emotalk_cli.render.eyeball import colourfulness
 from emotalk_cli.render.projection import f32
 
 Float = NDArray[np.float32]
@@ -62,6 +63,7 @@ class ClosedLid:
 
     crease: (h, w) px, how high the crease stands at each pixel's place along the eye. light:
     (h, w) the smooth light on the skin around the eye, continued over it; 1 in the eye's mean.
+    skin_colour: how far that skin's channels differ, over the brightest.
     """
 
     def __init__(self, photo: Float, eye: EyeOpening) -> None:
@@ -149,6 +151,7 @@ class ClosedLid:
         known = np.where(under, 1.0, np.where(above, trust, 0.0)) + 1e-5
         plain = fill_smoothly(smooth, f32(np.minimum(known, 1.0)))
         self.light = self._smooth_light(plain)
+        self.skin_colour = float(np.median(colourfulness(plain)[eye.shape > 0.3]))
         known = np.maximum(known, np.where(strip, trust, 0.0))
         filled = fill_smoothly(f32(picture), f32(np.minimum(known, 1.0)))
         filled += LIGHTER_SHARE * np.maximum(plain - filled, 0.0)

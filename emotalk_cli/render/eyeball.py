@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ UNSEEN_WHITE, USUAL_SHADE, MOST_SHADE = 0.88, 0.75, 0.75
 """Light of what the lids and the iris hid, over that of the white beside it; even less where the
 mean of what is seen beside the iris has less than the second share of its brightest, down to the
 third share."""
+WHITE_COLOUR = 0.62
+"""Whites are no more colourful than this share of the skin: in small photos they mix with it."""
 SEEN_SHARE = 0.2
 """The one goes over into the other on so much of the iris' radius."""
 EDGE_SHADE = 0.42
@@ -35,6 +39,16 @@ REDDER_SHARE, or has less than a share of its light, is skin, hair or shade and 
 eye does."""
 
 
+@dataclass(frozen=True)
+class EyeLight:
+    """share: (h, w) of the light that falls on the eye, 1 in its mean. skin: how far the channels
+    of the skin beside it differ, over the brightest.
+    """
+
+    share: Float
+    skin: float
+
+
 class Eyeball:
     """The eyeball's picture: the white without the iris, and the whole iris to lay on it."""
 
@@ -46,10 +60,10 @@ class Eyeball:
         radius: float,
         up: Float,
         across: Float,
-        light: Float,
+        light: EyeLight,
     ) -> None:
         """Photo (h, w, 4); opening (h, w): what of the eyeball it shows; centre (2,), px; across
-        (h, w): -1 in one corner of the eye, 1 in the other; light (h, w) on the eye, 1 in its mean.
+        (h, w): -1 in one corner of the eye, 1 in the other.
         """
         self._photo = photo
         height, width = opening.shape
@@ -61,8 +75,9 @@ class Eyeball:
         self._radius = radius
         self._alpha = np.clip((1.0 + IRIS_EDGE - away) / (2.0 * IRIS_EDGE), 0.0, 1.0)
         corners = 1.0 - CORNER_SHADE * np.clip(np.abs(across), 0.0, 1.2) ** 2
-        light = corners * np.clip(light, *LIGHT_BOUNDS)
-        self._white = _whole_white(photo, opening, away, light, radius)
+        shade = corners * np.clip(light.share, *LIGHT_BOUNDS)
+        self._white = _whole_white(photo, opening, away, shade, radius)
+        _less_colourful(self._white, opening, WHITE_COLOUR * light.skin)
         self._iris = self._whole_iris(opening, away, x, y, up)
         rest = self._white + self._alpha[..., None] * (self._iris - self._white)
         near = cv2.dilate(opening, np.ones((5, 5), np.uint8))[..., None]
@@ -86,11 +101,11 @@ class Eyeball:
         picture = np.where((seen > 0.0)[..., None], self._photo, mirrored)
         return fill_smoothly(picture, known)
 
-    def draw(self, shift: Float, lids_px: float, edge: Float) -> Float:
+    def draw(self, shift: Float, lids_px: Float, edge: Float) -> Float:
         """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px.
 
-        lids_px: how far the lids have moved; at their old edges the photo shows lashes. edge
-        (h, w): how near the lids are, 1 at their margins.
+        lids_px (h, w): how far the lids have moved; at their old edges the photo shows lashes.
+        edge (h, w): how near the lids are, 1 at their margins.
         """
         amount = float(np.hypot(*shift)) / max(0.3 * self._radius, 1.0)
         move = f32([[1, 0, shift[0]], [0, 1, shift[1]]])
@@ -98,19 +113,20 @@ class Eyeball:
         flags = {"flags": cv2.INTER_CUBIC, "borderMode": cv2.BORDER_REPLICATE}
         alpha = cv2.warpAffine(self._alpha, move, size, flags=cv2.INTER_LINEAR)[..., None]
         iris = cv2.warpAffine(self._iris, move, size, **flags)
-        rest = self._rest + min(1.0, lids_px) * (self._rest_inside - self._rest)
+        moved = np.minimum(lids_px, 1.0)[..., None]
+        rest = self._rest + moved * (self._rest_inside - self._rest)
         rest *= max(0.0, 1.0 - amount)
         ball = self._white + alpha * (iris - self._white)
         # What the photo shows has its shade; what comes to light gets it here.
-        shade = EDGE_SHADE * min(1.0, max(lids_px, 2.0 * amount))
-        ball[..., :3] *= 1.0 - shade * edge[..., None]
+        shade = EDGE_SHADE * np.minimum(1.0, np.maximum(lids_px, 2.0 * amount))
+        ball[..., :3] *= 1.0 - (shade * edge)[..., None]
         ball += rest
-        stays = self._stays * (1.0 + min(1.0, lids_px) * (self._inside - 1.0))
+        stays = self._stays * (1.0 + moved * (self._inside - 1.0))
         return np.asarray(ball + stays * (self._photo - ball), np.float32)
 
     def _corners(self, away: Float, across: Float) -> Float:
         """How much (h, w, 1) of the photo is skin, hair or deep shade in the opening's corners."""
-        redder = (_colourfulness(self._photo) - _colourfulness(self._white)) / REDDER_SHARE
+        redder = (colourfulness(self._photo) - colourfulness(self._white)) / REDDER_SHARE
         share = self._photo[..., :3].mean(axis=2) / (self._white[..., :3].mean(axis=2) + 1.0)
         other = np.maximum(2.0 * redder - 1.0, (DARKER_SHARE - share) / DARKER_SOFT)
         soft = np.clip((np.abs(across) - CORNERS_FROM) / CORNERS_SOFT, 0.0, 1.0)
@@ -119,7 +135,17 @@ class Eyeball:
         return f32(stays[..., None])
 
 
-def _colourfulness(photo: Float) -> Float:
+def _less_colourful(white: Float, opening: Float, most: float) -> None:
+    """Take colour off a white (h, w, 4), in place: no eye's white is as colourful as skin."""
+    inside = opening > 0.5
+    if not inside.any():
+        return
+    found = float(np.median(colourfulness(white)[inside]))
+    grey = white[..., :3].mean(axis=2, keepdims=True)
+    white[..., :3] = grey + min(1.0, most / max(found, 1e-3)) * (white[..., :3] - grey)
+
+
+def colourfulness(photo: Float) -> Float:
     """How far the channels of a photo (h, w, 4) differ, over the brightest, (h, w)."""
     brightest = photo[..., :3].max(axis=2)
     return f32((brightest - photo[..., :3].min(axis=2)) / np.maximum(brightest, 1.0))
@@ -139,7 +165,7 @@ def _whole_white(photo: Float, opening: Float, away: Float, light: Float, radius
         bright = seen & (level >= float(np.quantile(level[seen], 0.85)))
         brightest = float(level[bright].mean())
         dark *= float(np.clip(level[seen].mean() / brightest / USUAL_SHADE, MOST_SHADE, 1.0))
-        colour = _colourfulness(photo)
+        colour = colourfulness(photo)
         seen &= level > WHITE_SHARE * brightest
         seen &= colour < float(colour[bright].mean()) + REDDER_SHARE
     even = photo.copy()

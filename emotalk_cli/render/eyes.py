@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from emotalk_cli.parts import FaceGeometry
 from emotalk_cli.render.eye_motion import EyeMotion
 from emotalk_cli.render.eye_opening import EYES, EyeOpening, EyePoints
-from emotalk_cli.render.eyeball import Eyeball
+from emotalk_cli.render.eyeball import Eyeball, EyeLight
 from emotalk_cli.render.lid_skin import LidSkin
 from emotalk_cli.render.projection import f32
 from emotalk_cli.render.registration import Registered
@@ -76,7 +76,7 @@ class _Eye:
             float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
             eye.up,
             f32(2.0 * eye.s / eye.width - 1.0),
-            self._lids.light * self._lid_shadow(eye.upper),
+            EyeLight(self._lids.light * self._lid_shadow(eye.upper), self._lids.skin_colour),
         )
         self._last = np.zeros(4, np.float32) - 9.0
 
@@ -95,7 +95,7 @@ class _Eye:
         lower = eye.lower + low * eye.shape
         upper = lower + openness * eye.gap
         skin = self._lids.draw(upper, lower, float(np.clip(1.0 - openness, 0.0, 1.0)))
-        lids_px = max(abs(openness - 1.0) * self._most_px, abs(low))
+        lids_px = max(abs(openness - 1.0) * self._most_px, abs(low)) * eye.shape
         near = np.minimum(upper - eye.n, eye.n - lower) / (EDGE_SHARE * eye.width)
         ball = self._ball.draw(shift, lids_px, np.exp(-np.maximum(near, 0.0)))
         ball[..., :3] *= self._shadow(upper)[..., None]

@@ -34,7 +34,8 @@ class LidSkin:
 
     The skin next to the upper margin moves with it, lashes and all. A lid that hardly moves is
     stretched; one that closes comes out from under its crease. light: (h, w) on the skin around the
-    eye, continued over it; 1 in the eye's mean.
+    eye, continued over it; 1 in the eye's mean. skin_colour: how far its channels differ, over the
+    brightest.
     """
 
     def __init__(self, photo: Float, eye: EyeOpening) -> None:
@@ -44,7 +45,7 @@ class LidSkin:
         self._ceiling = eye.upper + np.maximum(room, MIN_BROW_SHARE * eye.width)
         self._floor = eye.lower - CHEEK_SHARE * eye.width
         self._lid = ClosedLid(photo, eye)
-        self.light = self._lid.light
+        self.light, self.skin_colour = self._lid.light, self._lid.skin_colour
         self._lashless = self._without_lashes()
         self._rimless = self._without_rim()
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from emotalk_cli.render.eye_opening import EYES, eye_box
-from emotalk_cli.render.eyeball import Eyeball
+from emotalk_cli.render.eyeball import Eyeball, EyeLight
 from emotalk_cli.render.portrait import PortraitRenderer
 from tests.render.render_person import Person
 
@@ -26,10 +26,10 @@ def test_an_uncovered_white_is_white() -> None:
     photo[np.hypot(x - 16, y - 20) < 9, :3] = (60, 40, 30)
     across = ((x - 30) / 26).astype(np.float32)
     centre, up = np.float32([16, 20]), np.float32([0, -1])
-    ball = Eyeball(photo, opening, centre, 8.0, up, across, np.ones_like(opening))
-    still = ball.draw(np.zeros(2, np.float32), 0.0, np.zeros_like(opening))
+    ball = Eyeball(photo, opening, centre, 8.0, up, across, EyeLight(np.ones_like(opening), 0.4))
+    still = ball.draw(np.zeros(2, np.float32), np.zeros_like(opening), np.zeros_like(opening))
     assert np.abs(still - photo)[opening > 0.99].max() < 1.0
-    aside = ball.draw(np.float32([24, 0]), 0.0, np.zeros_like(opening))
+    aside = ball.draw(np.float32([24, 0]), np.zeros_like(opening), np.zeros_like(opening))
     left = aside[18:23, 13:18, :3]
     assert left.min() > 140
     assert np.ptp(left, axis=2).max() < 40
@@ -106,8 +106,10 @@ def test_hair_in_the_corner_of_an_eye_stays_and_the_unseen_white_lies_in_the_sha
     for light in (1.0, 0.6):
         lit = np.where(np.abs(x - 44) < 9, light, 1.0).astype(np.float32)
         centre = np.asarray([44, 20], np.float32)
-        ball = Eyeball(photo, opening, centre, 9.0, up, across, lit)
-        aside = ball.draw(np.asarray([-26, 0], np.float32), 0.0, np.zeros_like(opening))
+        ball = Eyeball(photo, opening, centre, 9.0, up, across, EyeLight(lit, 0.4))
+        aside = ball.draw(
+            np.asarray([-26, 0], np.float32), np.zeros_like(opening), np.zeros_like(opening)
+        )
         assert np.abs(aside - photo)[hair & (x < 8)].max() < 2.0
         whites.append(float(aside[18:23, 42:47, :3].mean()))
     assert whites[0] > 150
