@@ -1,6 +1,7 @@
 """The command line: help, exit codes, and errors without tracebacks."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_linear_algebra_is_told_its_threads_before_it_is_loaded() -> None:
+    script = (
+        "import os, sys, emotalk_cli.__main__ as begin\n"
+        "print('numpy' in sys.modules)\n"
+        "sys.argv = ['emotalk', '--version']\n"
+        "try: begin.main()\n"
+        "finally: print(os.environ['OPENBLAS_NUM_THREADS'])"
+    )
+    free = {name: value for name, value in os.environ.items() if not name.endswith("NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=free)
+    assert (done.stdout.split()[0], done.stdout.split()[-1]) == ("False", "1")
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["generate"], ["generate", "--no-such-flag"]])

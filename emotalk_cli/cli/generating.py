@@ -52,7 +52,6 @@ def generate(
     """A portrait, a recording and an emotion -> a talking video; a manifest -> many."""
     # Small matrices: more threads only wait for one another, and drawing has its own.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from emotalk_cli.stages.video_options import VideoOptions
 
     options = VideoOptions(
