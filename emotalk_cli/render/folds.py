@@ -132,14 +132,15 @@ def _change(
     fine = _blur(level, skin, FINE_SHARE * eyes_px)
     coarse = _blur(level, skin, COARSE_SHARE * eyes_px)
     weight = _where(cheeks, skin, nose, points, eyes_px)
-    # Pores stay; lines that are deeper than those are drawn with the folds.
+    # Pores stay; lines that are stronger than those, and their bright edges, go with the folds.
     detail = level - fine
     bare = _hairless(detail, skin, weight, eyes_px)
     plain = _plain_face(bare, skin, points, eyes_px)
     bare += plain * (1.0 - bare)
     weight *= bare
     usual = 2.5 * np.median(np.abs(detail[weight > 0.0])) if (weight > 0.0).any() else 0.0
-    ratio = coarse - fine - np.minimum(detail + usual, 0.0)
+    pores = detail * np.clip(2.0 - np.abs(detail) / max(usual, 1e-6), 0.0, 1.0)
+    ratio = coarse - fine - (detail - pores)
     # All colours are held back alike, or what is left would be coloured.
     ratio *= np.minimum(1.0, MAX_CHANGE / (np.abs(ratio).max(axis=2, keepdims=True) + 1e-6))
     around = _light_around(level, skin * (bare > 0.9), cheeks | out, eyes_px)

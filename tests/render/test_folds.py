@@ -65,3 +65,22 @@ def test_shade_around_a_smile_goes_and_moles_stay(person: Person) -> None:
     )
     assert new[lip].mean() > 1.1 * photo[lip].mean()
     assert new[mole].mean() < 1.3 * photo[mole].mean()
+
+
+def test_a_thin_crease_goes_with_its_bright_edge(person: Person) -> None:
+    photo = person.photo.copy()
+    lines = []
+    for side, light in ((0, 0.75), (1, 1.25)):
+        points = person.landmarks[[203, 206, 216], :2] + [side, 0]
+        line = np.zeros(photo.shape[:2], np.uint8)
+        cv2.polylines(line, [np.round(points).astype(np.int32)], False, 1, 1)
+        photo[line > 0] = np.clip(photo[line > 0] * light, 0, 255).astype(np.uint8)
+        lines.append(line > 0)
+    new = faded(person, photo)
+    dark, bright = lines[0] & ~lines[1], lines[1]
+
+    def contrast(picture: np.ndarray) -> float:
+        return float(np.log(picture[bright].mean() / picture[dark].mean()))
+
+    assert contrast(photo.astype(np.float32)) > 0.35
+    assert abs(contrast(new)) < 0.15
