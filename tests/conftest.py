@@ -4,9 +4,10 @@ import os
 import signal
 from pathlib import Path
 
-# Before anything loads torch or numpy: many small jobs run faster on one thread each.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Before anything loads torch or numpy, and whatever the shell says: many small jobs run faster on
+# one thread each, and processor times that tests measure are those of one.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import pytest
 
