@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk_cli.decoders.peaks import find_peaks
 from emotalk_cli.schema import AudioFeatures
 
 Float = NDArray[np.float64]
@@ -97,12 +98,7 @@ def _close_gaps(active: NDArray[np.bool_], rows: int) -> NDArray[np.bool_]:
 
 
 def _peaks(values: Float, gap_rows: int) -> NDArray[np.int64]:
-    from scipy.signal import find_peaks
-
-    if not len(values):
-        return np.zeros(0, np.int64)
-    found, _ = find_peaks(values, distance=max(gap_rows, 1), prominence=MIN_PROMINENCE)
-    return np.asarray(found, np.int64)
+    return find_peaks(values, distance=max(gap_rows, 1), prominence=MIN_PROMINENCE)
 
 
 def _rank(values: Float) -> Float:

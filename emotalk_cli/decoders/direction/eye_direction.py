@@ -17,6 +17,7 @@ from emotalk_cli.decoders.acting.gaze import (
     look_units,
 )
 from emotalk_cli.decoders.acting.speech_beats import Beats
+from emotalk_cli.decoders.peaks import find_peaks
 from emotalk_cli.schema import FaceTrack
 
 Float = NDArray[np.float64]
@@ -39,12 +40,11 @@ _UNTURNED = np.zeros((1, 6))
 def find_blinks(closure: Float, fps: float) -> list[tuple[int, int, int]]:
     """Lid closure (T,) in 0..1 -> (first, peak, last) frame of each blink, first to last."""
     from scipy.ndimage import percentile_filter
-    from scipy.signal import find_peaks
 
     size = max(3, round(BLINK_REST_S * fps) | 1)
     above = closure - percentile_filter(closure, 30, size=size, mode="nearest")
     padded = np.concatenate([[0.0], above, [0.0]])
-    peaks, _ = find_peaks(padded, height=BLINK_HEIGHT, prominence=0.5 * BLINK_HEIGHT)
+    peaks = find_peaks(padded, height=BLINK_HEIGHT, prominence=0.5 * BLINK_HEIGHT)
     found = []
     for peak in peaks - 1:
         first = last = int(peak)
