@@ -50,6 +50,7 @@ bench: setup
 
 # make experiment DATA=MEAD/ [UNSEEN=CREMA-D/] [OUT=experiment]: do two decoders beat one?
 experiment: setup
+	$(if $(DATA),,$(error Name the corpus: make experiment DATA=MEAD/))
 	OMP_NUM_THREADS=1 $(BIN)/emotalk experiment data_manifests/experiments/dual_vs_single.yaml \
 	  --data $(DATA) $(if $(UNSEEN),--unseen $(UNSEEN)) --output $(or $(OUT),experiment)
 

@@ -8,7 +8,9 @@ Source: https://docs.python.org/3/library/signal.html#handlers-and-exceptions
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -27,8 +29,10 @@ _undo: dict[int, Callable[[], object]] = {}
 def end_at_once(stops: tuple[signal.Signals, ...] = STOPS, farewell: str = "") -> None:
     """From now on `stops` end this process with exit code 128 + their number.
 
-    For the main thread of a program, not of a library's user. `farewell` goes to stderr.
+    For the main thread of a program, not of a library's user. `farewell` goes to stderr. A stop
+    that comes when Python itself is ending already changes nothing any more.
     """
+    stderr = _own_stderr()
 
     def end(number: int, _frame: FrameType | None) -> None:
         for stop in STOPS:
@@ -37,11 +41,21 @@ def end_at_once(stops: tuple[signal.Signals, ...] = STOPS, farewell: str = "") -
             with contextlib.suppress(Exception):
                 undo()
         with contextlib.suppress(OSError):
-            os.write(2, farewell.encode())
+            os.write(stderr, farewell.encode())
         os._exit(128 + number)
 
     for stop in stops:
         signal.signal(stop, end)
+        atexit.register(signal.signal, stop, signal.SIG_IGN)
+
+
+@functools.cache
+def _own_stderr() -> int:
+    """A way to stderr of our own: the usual one is closed for moments, to silence libraries."""
+    try:
+        return os.dup(2)
+    except OSError:  # it was closed from the start
+        return 2
 
 
 @contextmanager

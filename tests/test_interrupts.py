@@ -16,6 +16,7 @@ BUSY = """
 import sys, threading, time
 from pathlib import Path
 from emotalk_cli.interrupts import end_at_once
+from emotalk_cli.mediapipe_solutions import silenced
 from emotalk_cli.safe_files import atomic_path, temporary_folder
 
 end_at_once(farewell="bye")
@@ -24,9 +25,10 @@ lock.acquire()
 threading.Thread(target=lock.acquire).start()  # an exit that joins threads would wait for ever
 with atomic_path(Path(sys.argv[1]) / "a.txt") as temporary, temporary_folder() as folder:
     (folder / "b").write_text("b")
-    print(folder, flush=True)
-    while True:
-        temporary.write_text("half")
+    with silenced():
+        print(folder, flush=True)
+        while True:
+            temporary.write_text("half")
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -108,6 +109,14 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_PROBLEM)
+    except OSError as error:
+        place = Path(error.filename).name if isinstance(error.filename, str) else "An output"
+        _exit_with(
+            EmotalkError(
+                f"{place} cannot be read or written: {error.strerror or error}.",
+                "Check the place, its room and its limits, and run the same command again.",
+            )
+        )
     except Exception as error:  # noqa: BLE001 - the last line of defence: no bare traceback
         _exit_with(
             EmotalkError(

@@ -62,7 +62,7 @@ def say(text: str) -> None:
 
 def farewell() -> str:
     """What a stop by Ctrl-C says; it also gives back the cursor that a progress bar hid."""
-    show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""
+    show_cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""
     text = "Stopped. Nothing is left half-written; run the same command to go on.\n"
     return show_cursor if _settings.quiet else show_cursor + text
 
