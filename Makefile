@@ -7,7 +7,7 @@ TORCH  ?= torch==2.13.0
 OPENCV := 4.11.0.86
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup extras demo test lint type bench experiment clean
+.PHONY: setup extras demo test lint type bench experiment needs-data clean
 
 setup: $(STAMP)
 
@@ -49,10 +49,12 @@ bench: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.bench
 
 # make experiment DATA=MEAD/ [UNSEEN=CREMA-D/] [OUT=experiment]: do two decoders beat one?
-experiment: setup
-	$(if $(DATA),,$(error Name the corpus: make experiment DATA=MEAD/))
+experiment: needs-data setup
 	OMP_NUM_THREADS=1 $(BIN)/emotalk experiment data_manifests/experiments/dual_vs_single.yaml \
 	  --data $(DATA) $(if $(UNSEEN),--unseen $(UNSEEN)) --output $(or $(OUT),experiment)
+
+needs-data:
+	$(if $(DATA),,$(error Name the corpus: make experiment DATA=MEAD/))
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
