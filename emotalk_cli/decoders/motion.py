@@ -142,6 +142,15 @@ def resample(values: Float, times: NDArray[np.float64]) -> Float:
     return made
 
 
+def rows_near(at: NDArray[np.float64], count: int, reach: float) -> slice:
+    """The part of `count` rows that lies at fractional row numbers (T,) and within `reach`.
+
+    What asks the whole recording in each of its windows takes longer with the square of its length.
+    """
+    first = min(max(0, int(at[0] - reach)), count - 1)
+    return slice(first, max(first + 1, min(count, int(at[-1] + reach) + 2)))
+
+
 def _slow(values: Float, fps: float) -> Float:
     """Running quantile of (T, L), then smoothed over half the window."""
     from scipy.ndimage import percentile_filter, uniform_filter1d

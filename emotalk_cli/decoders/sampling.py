@@ -50,7 +50,7 @@ class Draw:
     varied as the data. `close_lips`: whatever the decoder says, shut them wherever a p, b or m is
     heard, bring them to the teeth on f and v, purse them on w and oo. `rest_in_silence`: hardly
     move them where nothing is said. `enliven`: eyes that fixate or jump, heads that rest in
-    silence, as many blinks as the corpus had (see `life`); not of `stream_motion`.
+    silence, as many blinks as the corpus had (see `life`).
     """
 
     seed: int = 0
@@ -101,7 +101,7 @@ def sample_motion(
     expression = np.empty((needed, len(lip.spec.expression_names)), np.float32)
     pose = np.empty((needed, len(POSE_NAMES)), np.float32)
     made = 0
-    for window in stream_motion(lip, emo, features, weights, frames=needed, draw=draw, mouth=mouth):
+    for window in _windows(lip, emo, features, weights, needed, draw or Draw(), mouth):
         last = made + len(window.expression)
         expression[made:last], pose[made:last] = window.expression, window.head_pose_delta
         made = last
@@ -131,18 +131,17 @@ def _enlivened(
     )
 
 
-def stream_motion(
+def _windows(
     lip: Decoder,
     emo: Decoder | None,
     features: AudioFeatures,
     emotion_weights: Float,
-    *,
     frames: int,
-    draw: Draw | None = None,
-    mouth: Mouth | None = None,
+    draw: Draw,
+    mouth: Mouth | None,
 ) -> Iterator[Motion]:
-    """Like `sample_motion` at the decoders' own frame rate, window by window."""
-    draw, lips_of = draw or Draw(), mouth or lip.spec.mouth
+    """Motion at the decoders' own frame rate, window by window, not yet enlivened."""
+    lips_of = mouth or lip.spec.mouth
     _check(lip, emo, features)
     told = _Told(hear(features), emotion_input(emotion_weights), frames, lip.spec.fps)
     if lip.spec.group == "single":

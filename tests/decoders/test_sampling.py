@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.decoders.checkpoint import Decoder
 from emotalk_cli.decoders.motion import Motion
-from emotalk_cli.decoders.sampling import Draw, sample_motion, stream_motion
+from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 
@@ -71,13 +71,6 @@ def test_guidance_and_samplers(
         decoders["lip"], decoders["emo"], features, weights(30), frames=30, fps=25.0, draw=draw
     )
     assert np.isfinite(motion.expression).all() and np.isfinite(motion.head_pose_delta).all()
-
-
-def test_streams_in_windows(decoders: dict[str, Decoder], features: AudioFeatures) -> None:
-    chunks = list(
-        stream_motion(decoders["lip"], decoders["emo"], features, weights(260), frames=260)
-    )
-    assert [len(chunk.expression) for chunk in chunks] == [80, 80, 80, 20]
 
 
 def test_mismatches_are_refused(decoders: dict[str, Decoder], features: AudioFeatures) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.decoders.lips.mouth import Mouth
-from emotalk_cli.decoders.motion import resample
+from emotalk_cli.decoders.motion import resample, rows_near
 
 Float = NDArray[np.float32]
 
@@ -46,10 +46,12 @@ def touch_strength(
     from scipy.ndimage import minimum_filter1d
 
     times_s = (first + np.arange(len(gap_m))) / fps
+    near = rows_near(times_s * rate_hz, len(posterior), rate_hz / fps + SUSTAINED_ROWS)
+    posterior = posterior[near]
     sustained = minimum_filter1d(posterior, SUSTAINED_ROWS, mode="nearest")
-    strength = _certainty(resample(sustained, times_s * rate_hz), sure)
+    strength = _certainty(resample(sustained, times_s * rate_hz - near.start), sure)
     for row in _peaks(posterior, sure[0]):
-        peak_s = row / rate_hz
+        peak_s = (near.start + row) / rate_hz
         if not times_s[0] <= peak_s < times_s[-1] + 1 / fps:
             continue
         distance = np.abs(times_s - peak_s)

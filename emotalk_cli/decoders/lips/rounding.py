@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.decoders.lips.mouth import Mouth
-from emotalk_cli.decoders.motion import resample
+from emotalk_cli.decoders.motion import resample, rows_near
 
 Float = NDArray[np.float32]
 
@@ -29,8 +29,10 @@ def rounding_strength(
     from scipy.ndimage import uniform_filter1d
 
     size = max(1, round(EASE_S * rate_hz)) | 1
-    eased = uniform_filter1d(posterior, size, mode="nearest")
-    return np.clip(resample(eased, (first + np.arange(count)) / fps * rate_hz), 0.0, 1.0)
+    at = (first + np.arange(count)) / fps * rate_hz
+    near = rows_near(at, len(posterior), size)
+    eased = uniform_filter1d(posterior[near], size, mode="nearest")
+    return np.clip(resample(eased, at - near.start), 0.0, 1.0)
 
 
 def round_lips(articulation: Float, strength: Float, mouth: Mouth) -> Float:
