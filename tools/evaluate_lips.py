@@ -1,7 +1,9 @@
 """How well lips follow real ones: `python -m tools.evaluate_lips CLIPS TRACKS AUDIO`.
 
 The lips of clips that were held out of training: seen in the video against those of motion that is
-made from the sound alone on the same fitted head.
+made from the sound alone on the same fitted head. And whether sound and picture of the clips
+themselves belong to one moment: how long before the f and v that is heard the filmed lips are
+nearest.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from rich.console import Console
 
 from emotalk_cli import store
 from emotalk_cli.decoders.checkpoint import Decoder, load_decoder
+from emotalk_cli.decoders.conditions import hear
 from emotalk_cli.decoders.direction.emotions import emotion_curve
+from emotalk_cli.decoders.lips.articulators import TEETH
 from emotalk_cli.decoders.lips.mouth import LIPS, mouth_of
 from emotalk_cli.decoders.sampling import Draw, sample_motion
 from emotalk_cli.decoders.training.data import is_held_out
@@ -29,6 +33,12 @@ from emotalk_cli.stages.motion_making import WEIGHTS
 PAIRS = ((13, 14), (82, 87), (312, 317))
 MAX_LAG = 5
 MM = 1000.0
+SURE_TEETH = 0.4
+"""Probability of an f or v from which on it counts as heard."""
+SPIKE_ROWS = 4
+REACH_S = 0.16
+STEP_S = 0.002
+"""The filmed lips are looked at so long before and after an f or v, and so finely."""
 Array = NDArray[np.float64]
 
 
@@ -104,6 +114,28 @@ def follow(one: Heard, lip: Decoder, emo: Decoder | None, draw: Draw) -> Followe
     )
 
 
+def leads_s(features: AudioFeatures, clip: Clip) -> list[float]:
+    """How long before each f or v that is heard the filmed lips are nearest, s.
+
+    Nothing of a decoder is in it: the clip's own sound and picture alone.
+    """
+    heard = hear(features)
+    teeth = heard.lips[:, TEETH]
+    opening = opening_px(clip.landmarks)
+    times_s = np.arange(len(opening)) / clip.fps
+    found = []
+    for row in range(1, len(teeth) - 1):
+        if teeth[row] <= SURE_TEETH or teeth[row] < max(teeth[row - 1], teeth[row + 1]):
+            continue
+        near = np.arange(max(row - SPIKE_ROWS, 0), min(row + SPIKE_ROWS + 1, len(teeth)))
+        heard_s = float(near @ teeth[near] / teeth[near].sum() / heard.rate_hz)
+        seen_s = np.arange(heard_s - REACH_S, heard_s + REACH_S, STEP_S)
+        nearest = int(np.interp(seen_s, times_s, opening).argmin())
+        if 0 < nearest < len(seen_s) - 1:  # else they are on their way to something else
+            found.append(heard_s - float(seen_s[nearest]))
+    return found
+
+
 def summary(found: list[Followed]) -> dict[str, float]:
     """Figures over the clips: r, worst r, best lag and r there, ratio, LVE."""
     rows = np.array([one.r for one in found])
@@ -131,15 +163,23 @@ def main(
     lip: Annotated[Path, typer.Option(help="Folder of train-lip.")] = WEIGHTS / "lip",
     emo: Annotated[Path, typer.Option(help="Folder of train-emo.")] = WEIGHTS / "emo",
 ) -> None:
-    """Print r, lag, amplitude and lip vertex error over the clips."""
+    """Print r, lag, amplitude and lip vertex error over the clips, and how the clips are timed."""
     decoders, draw = (load_decoder(lip), load_decoder(emo)), Draw()
-    found = [follow(one, *decoders, draw) for one in read_held_out(clips, tracks, audio, share)]
+    held_out = read_held_out(clips, tracks, audio, share)
+    found = [follow(one, *decoders, draw) for one in held_out]
     told = summary(found)
+    leads_ms = MM * np.array([lead for one in held_out for lead in leads_s(one.features, one.clip)])
     Console().print(
         f"{len(found)} clips: r {told['r']:.3f} (worst {told['worst_r']:.3f}), best lag "
         f"{told['lag']:+.0f} (r {told['r_there']:.3f}), {told['within_one']:.0%} of the clips "
         f"within one frame, amplitude {told['ratio']:.2f}, LVE {told['lve_mm2']:.2f} mm2"
     )
+    if len(leads_ms) > 1:
+        error = leads_ms.std(ddof=1) / np.sqrt(len(leads_ms))
+        Console().print(
+            f"Filmed lips are nearest {leads_ms.mean():.0f} ms (standard error {error:.0f}) before "
+            f"the f or v that is heard ({len(leads_ms)} of them)"
+        )
 
 
 if __name__ == "__main__":

@@ -2,13 +2,15 @@
 
 import ctypes
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from emotalk_cli.schema import AudioFeatures, MadeBy
 from tools.aligned import align
 from tools.changed_voices import CHANGES, child
-from tools.evaluate_lips import MAX_LAG, Followed, correlations, summary
+from tools.evaluate_lips import MAX_LAG, Followed, correlations, leads_s, summary
 from tools.spoken import ESPEAK_LIBRARY, RATE_HZ, Spoken, espeak, flite, sentences
 
 TEXT = "Bob put a map on my bed before the bell rang."
@@ -69,6 +71,28 @@ def test_late_lips_have_a_positive_lag() -> None:
     assert correlations(late, seen).argmax() - MAX_LAG == 2
     told = summary([Followed(correlations(late, seen), 1.1, 3.0, late)])
     assert told["lag"] == 2 and told["r_there"] > 0.99 and told["ratio"] == 1.1
+
+
+def test_lips_filmed_before_their_sound_are_told() -> None:
+    rows, frames = np.arange(100), np.arange(60)
+    heard = 0.9 * np.exp(-(((rows - 50) / 1.5) ** 2))  # an f at 1.0 s
+    landmarks = np.zeros((60, 478, 3), np.float32)
+    landmarks[:, [14, 87, 317], 1] = 10 - 8 * np.exp(-(((frames / 30 - 0.94) / 0.05) ** 2))[:, None]
+    features = AudioFeatures(
+        made_by=MadeBy("test", "0"),
+        speech=np.stack([heard, 1 - heard], axis=1).astype(np.float32),
+        log_mel=np.zeros((100, 16), np.float32),
+        f0_hz=np.zeros(100, np.float32),
+        voicing=np.zeros(100, np.float32),
+        energy_db=np.full(100, -20, np.float32),
+        speaking_rate_hz=4.0,
+        rate_hz=50.0,
+        duration_s=2.0,
+        encoder="hama",
+        speech_names=("f", "a"),
+    )
+    clip = SimpleNamespace(landmarks=landmarks, fps=30.0)
+    assert leads_s(features, clip) == [pytest.approx(0.06, abs=0.01)]
 
 
 @pytest.mark.parametrize("name", CHANGES)
