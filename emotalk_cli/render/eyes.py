@@ -29,6 +29,8 @@ EDGE_SHARE = 0.035
 """Reach of the shade next to both lids, over the eye's width."""
 SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
 """Reach (over the eye's width) and strength of the upper lid's shadow on the eyeball."""
+SURE_HAIR = (0.5, 0.8)
+"""From the first to the second share of hair, lids and eyeballs are more and more behind it."""
 
 
 class Eyes:
@@ -42,11 +44,15 @@ class Eyes:
         landmarks: Float,
         still: Float,
         shape: Float,
+        hair: Float | None = None,
     ) -> None:
-        """landmarks: (478, 2) px in the photo. still: (E,) the photo's expression. shape: (S,)."""
+        """landmarks: (478, 2) px in the photo. still: (E,) the photo's expression. shape: (S,).
+
+        hair: (H, W) in 0..1, what hangs before the eyes and stays as it is.
+        """
         neutral, units = model.landmark_bases(shape)
         self._eyes = [
-            _Eye(eye, landmarks, texture, EyeMotion(eye, neutral, units, still, registered))
+            _Eye(eye, landmarks, texture, EyeMotion(eye, neutral, units, still, registered), hair)
             for eye in EYES
         ]
 
@@ -58,7 +64,12 @@ class Eyes:
 
 class _Eye:
     def __init__(
-        self, points: EyePoints, landmarks: Float, texture: Texture, motion: EyeMotion
+        self,
+        points: EyePoints,
+        landmarks: Float,
+        texture: Texture,
+        motion: EyeMotion,
+        hair: Float | None,
     ) -> None:
         height = int(texture.corners[1, 1] + texture.box[1]) - 2 * texture.margin_px
         width = texture.pixels.shape[1] - 2 * texture.margin_px
@@ -78,6 +89,8 @@ class _Eye:
             f32(2.0 * eye.s / eye.width - 1.0),
             EyeLight(self._lids.light * self._lid_shadow(eye.upper), self._lids.skin_colour),
         )
+        self._hair = None if hair is None else _before_eye(hair, eye.box)
+        self._photo = photo
         self._last = np.zeros(4, np.float32) - 9.0
 
     def update(self, expression: Float) -> None:
@@ -102,6 +115,8 @@ class _Eye:
         cover = eye.cover(upper, lower, 0.0) * np.clip(upper - lower, 0.0, 1.0)
         # Where the margin stands as in the photo, nothing may change.
         picture = skin + cover[..., None] * (ball - skin)
+        if self._hair is not None:
+            picture += self._hair * (self._photo - picture)
         np.clip(picture, 0.0, 255.0, out=self._window)
 
     def _shadow(self, upper: Float) -> Float:
@@ -113,3 +128,11 @@ class _Eye:
         """Light (h, w) on the eyeball under an upper lid whose margin is at upper (h, w) px."""
         away = np.maximum(upper - self._eye.n, 0.0) / (SHADOW_SHARE * self._eye.width)
         return f32(1.0 - SHADOW_DEPTH * np.exp(-away))
+
+
+def _before_eye(hair: Float, box: tuple[int, int, int, int]) -> Float | None:
+    """Where (h, w, 1) in a box (x0, y0, x1, y1) px hair surely is; None if nowhere."""
+    x0, y0, x1, y1 = box
+    low, high = SURE_HAIR
+    sure = np.clip((hair[y0:y1, x0:x1] - low) / (high - low), 0.0, 1.0)[..., None]
+    return f32(sure) if sure.any() else None

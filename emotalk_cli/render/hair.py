@@ -55,8 +55,9 @@ BROWS_AND_EYES = (
 )
 FRONT_M, SIDE_M, FIT_RIDGE = 0.015, 0.08, 1e-3
 """Only what lies so far before the ears is smoothed; scale of positions and damping of the fit."""
-THIN_SHARE, SOFT_SHARE = 0.06, 0.07
-"""Strands thinner than this are left to the skin; the border is so soft."""
+GAP_SHARE, THIN_SHARE, SOFT_SHARE = 0.3, 0.06, 0.07
+"""Between strands this near beside each other all is hair; thinner ones are left to the skin; the
+border is so soft."""
 
 
 def hair_over_face(photo: NDArray[np.uint8], matte: Float, landmarks: Float) -> Float:
@@ -231,7 +232,9 @@ def _joined(hair: Float, outside: Mask, points: Float, eyes_px: float) -> Float:
     hair = f32(fill_smoothly(hair[..., None], f32(own == 0))[..., 0] > 0.5)
     size = round(THIN_SHARE * eyes_px) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    thick = cv2.morphologyEx(hair, cv2.MORPH_CLOSE, disc)
+    across = np.ones((1, round(GAP_SHARE * eyes_px) | 1), np.uint8)
+    thick = cv2.morphologyEx(hair, cv2.MORPH_CLOSE, across)
+    thick = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, disc)
     thick = cv2.morphologyEx(thick, cv2.MORPH_OPEN, disc)
     _, pieces = cv2.connectedComponents(thick.astype(np.uint8))
     joined = np.unique(pieces[outside & (thick > 0.0)])

@@ -118,7 +118,9 @@ class PortraitRenderer:
         self._texture = make_texture(self._photo, ground, matte, box)
         self._head = self._make_head(units, matte, hair, hands)
         self._plate = _still_plate(self._photo, ground, self._head)
-        self._eyes = Eyes(model, registered, self._texture, landmarks, self._still, still.shape)
+        self._eyes = Eyes(
+            model, registered, self._texture, landmarks, self._still, still.shape, hair
+        )
         self._folds = SmileFolds(model, self._texture, landmarks, self._still)
         self._make_lips(units, still, landmarks)
         self._seen_mouth = self._find_seen_mouth()
