@@ -182,7 +182,8 @@ class Mouth:
         """The inside of the mouth (h, w, 3) under the light (h, w) that the lips (mask) let in."""
         picture = np.empty((*mask.shape, 3), np.float32)
         picture[:] = self._deep
-        picture += self._walls(mask, px_per_m)[..., None] * self._wall
+        walls = np.exp(-_from_corners(mask) / (WALL_M * px_per_m))
+        picture += walls[:, None] * self._wall
         share = min(1.0, open_m / TONGUE_LIT_M)
         lights = [TONGUE_IN_SLIT + (1.0 - TONGUE_IN_SLIT) * share, 1.0, 1.0]
         lowered = self._lowered(mask, xy, px_per_m)
@@ -199,14 +200,6 @@ class Mouth:
         picture *= light[..., None]
         self._draw_wet(picture, mask, px_per_m)
         return picture
-
-    @staticmethod
-    def _walls(mask: NDArray[np.uint8], px_per_m: float) -> Float:
-        """How much (h, w) the cheeks' inner sides are seen behind the corners of the mouth."""
-        across = np.flatnonzero(mask.any(axis=0))
-        x = np.arange(mask.shape[1], dtype=np.float32)
-        aside = np.minimum(x - across[0], across[-1] - x) / (WALL_M * px_per_m)
-        return np.broadcast_to(np.exp(-np.maximum(aside, 0.0))[None], mask.shape)
 
     def _lowered(self, mask: NDArray[np.uint8], xy: Float, px_per_m: float) -> float:
         """How much lower (px) tongue and lower teeth are drawn, behind the lower lip."""
@@ -249,11 +242,16 @@ def mouth_light(mask: NDArray[np.uint8], open_m: float, px_per_m: float, shades:
     light *= f32(1 / 255)
     through = 1.0 - shades * (1.0 - NARROW_LIGHT) * max(0.0, 1.0 - open_m / OPEN_FULLY_M)
     depth = shades * LIP_SHADOW
-    across = np.flatnonzero(mask.any(axis=0))
-    x = np.arange(mask.shape[1])
-    aside = np.clip(np.minimum(x - across[0], across[-1] - x), 0, None) / (CORNER_M * px_per_m)
+    aside = _from_corners(mask) / (CORNER_M * px_per_m)
     corners = 1.0 - min(1.0, shades) * CORNER_SHADOW * np.exp(-aside)
     return f32(through * corners * np.clip(1.0 - depth + 1.1 * depth * light, 0.0, 1.0))
+
+
+def _from_corners(mask: NDArray[np.uint8]) -> Float:
+    """How far (w,) px each column of a mouth (h, w) lies from its nearer corner."""
+    open_at = np.flatnonzero(mask.any(axis=0))
+    x = np.arange(mask.shape[1], dtype=np.float32)
+    return f32(np.maximum(np.minimum(x - open_at[0], open_at[-1] - x), 0.0))
 
 
 def _own_upper(
