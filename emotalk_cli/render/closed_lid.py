@@ -185,9 +185,13 @@ class ClosedLid:
         start = eye.lower - UNDER_SHARE * eye.width
         known = (eye.n < start) & (eye.n > start - PORES_SHARE * eye.width)
         known &= (eye.s > 0.1 * eye.width) & (eye.s < 0.9 * eye.width)
-        if not known.any():
+        # Hair mostly falls over one end of an eye: the calmer half shows its skin.
+        halves = [known & (eye.s < 0.5 * eye.width), known & (eye.s >= 0.5 * eye.width)]
+        if not all(half.any() for half in halves):
             return np.ones_like(light)
-        usual = min(float(np.median(np.abs(grain[known]))) / MAD_OF_NORMAL, MOST_GRAIN)
+        strengths = [float(np.median(np.abs(grain[half]))) for half in halves]
+        known = halves[int(np.argmin(strengths))]
+        usual = min(min(strengths) / MAD_OF_NORMAL, MOST_GRAIN)
         grain = np.clip(grain, -PORES_BOUND * usual, PORES_BOUND * usual) * known
         noise = np.random.default_rng(0).standard_normal(light.shape) / np.sqrt(known.sum())
         mixed = np.fft.irfft2(np.fft.rfft2(grain) * np.fft.rfft2(noise), light.shape)
