@@ -14,6 +14,7 @@ from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.experiment_answer import FILES, answer
 from emotalk_cli.stages.experiment_cells import PlayCell, TrainCell, play_cell, train_cell
+from emotalk_cli.stages.experiment_folder import decoder_folder, require_ready, system_folder
 from emotalk_cli.stages.experiment_plan import SETS, Plan, read_plan
 from emotalk_cli.stages.experiment_records import TRACKS, TRAIN, Sets, prepare
 
@@ -48,9 +49,10 @@ def experiment(
     Raises EmotalkError for a plan or a corpus that cannot be used, and where a cell fails.
     """
     planned = read_plan(plan)
-    out.mkdir(parents=True, exist_ok=True)
-    configs = _configs(planned, out)
+    require_ready(planned, data, unseen, out)
     sets = prepare(data, unseen, planned.data, out, workers=workers, progress=progress)
+    _require_outcomes(planned, sets, progress)
+    configs = _configs(planned, out)
     reader = _reader(sets, out)
     said = ""
     for number, seed in enumerate(planned.seeds):
@@ -61,6 +63,18 @@ def experiment(
         _run(play_cell, playing, "performing", workers, progress)
         said = answer(planned, planned.seeds[: number + 1], sets, reader, out, progress)
     return Experimented(out / FILES.page, said)
+
+
+def _require_outcomes(plan: Plan, sets: Sets, progress: Progress) -> None:
+    """Tell what of the plan no clip is there for; raise EmotalkError if that is all."""
+    empty = [outcome.label for outcome in plan.outcomes if not sets.has(outcome.set)]
+    if len(empty) == len(plan.outcomes):
+        raise EmotalkError(
+            f"No clip is there for any outcome of {plan.source}: {', '.join(empty)}.",
+            "Clips of the set unseen come from --unseen; the others from --data.",
+        )
+    if empty:
+        progress.note(f"No clip is there for {len(empty)} outcome(s): {', '.join(empty)}.")
 
 
 def _run(
@@ -89,14 +103,11 @@ def _configs(plan: Plan, out: Path) -> dict[str, Path]:
     """Each decoder's training options as a YAML file that `emotalk train-*` takes."""
     import yaml
 
-    from emotalk_cli.decoders.training.config import read_config
-
     written = {}
     for name in plan.decoders:
         path = out / "configs" / f"{name}.yaml"
         with safe_files.atomic_path(path) as temporary:
             temporary.write_text(yaml.safe_dump(plan.training_of(name)), encoding="utf-8")
-        read_config(path)  # a wrong key is told now, not after the first training
         written[name] = path
     return written
 
@@ -107,7 +118,7 @@ def _training(
     for group in HEAVIEST_FIRST:
         for name, decoder in plan.decoders.items():
             if decoder.group == group:
-                folder = _decoder(out, name, seed)
+                folder = decoder_folder(out, name, seed)
                 yield TrainCell(name, group, seed, sets.folder(TRAIN), folder, configs[name])
 
 
@@ -118,14 +129,10 @@ def _playing(plan: Plan, sets: Sets, reader: Path, seed: int, out: Path) -> Iter
             yield PlayCell(
                 system=name,
                 seed=seed,
-                decoders=tuple(_decoder(out, decoder, seed) for decoder in system.decoders),
+                decoders=tuple(decoder_folder(out, decoder, seed) for decoder in system.decoders),
                 draw=plan.draw_of(name),
                 shuffled=system.speech == "shuffled",
                 sets=tested,
                 reader=reader,
-                out=out / "systems" / name / f"seed{seed}",
+                out=system_folder(out, name, seed),
             )
-
-
-def _decoder(out: Path, name: str, seed: int) -> Path:
-    return out / "decoders" / name / f"seed{seed}"

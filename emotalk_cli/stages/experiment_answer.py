@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import chain
@@ -35,27 +35,17 @@ from emotalk_cli.metrics.statistics import MIN_CLUSTERS
 from emotalk_cli.metrics.summary import REFERENCE_SYSTEM
 from emotalk_cli.progress import Progress
 from emotalk_cli.schema import FaceTrack, ScoreRow, Scores
-from emotalk_cli.stages.experiment_cells import KEPT, MEASURES, READ, reference_rows
+from emotalk_cli.stages.experiment_cells import MEASURES, reference_rows
+from emotalk_cli.stages.experiment_folder import decoder_folder, system_folder
+from emotalk_cli.stages.experiment_metrics import FRECHET, OWN_METRICS
 from emotalk_cli.stages.experiment_plan import SETS, Outcome, Plan
 from emotalk_cli.stages.experiment_records import TRACKS, TRAIN, Sets
 
-FRECHET = {"Frechet face": False, "Frechet mouth": True}
-"""Outcome -> whether it looks at the mouth's units, or at all others."""
-OWN_METRICS = {
-    "Frechet face": "Fréchet distance between the frames of all clips, made and real, in the units "
-    "beside the lips' and their change over 0.2 s: the same faces and as lively, whatever the "
-    "moment. Reference: training clips against test clips.",
-    "Frechet mouth": "The same of the lips' units.",
-    KEPT: "Correlation of the lip opening of a clip made with its emotion and made neutral, same "
-    "speech and seed: below 1 the emotion leaks into the lips. Neither high nor low is right; the "
-    "reference's own value is, where the corpus has both.",
-    READ: "Share of clips whose emotion a logistic regression on the units' quantiles over time, "
-    "trained on the training clips, finds most likely. Reference: its ceiling.",
-}
 SPEED_S = 0.2
 """Frames are seen with their change over so long, so that a face that never moves is not alike."""
 SPREAD_RESAMPLES = 0.3
 """Share of the resamples that Fréchet distances get, which take longer."""
+NOTHING_SAID = "Nothing was measured that tells which system is better."
 
 
 class Files(NamedTuple):
@@ -93,9 +83,10 @@ def answer(
             levels += more
             contrasts += apart
         progress.advance()
+    unmeasured = plan.labels - {one.outcome for one in levels}
     contrasts = adjusted(contrasts)
     first = [c for c in contrasts if (c.first, c.second) == plan.compare[0]]
-    said = verdict(first)
+    said = verdict(first) or NOTHING_SAID
     findings = Findings(
         title=plan.title,
         question=plan.question,
@@ -107,7 +98,7 @@ def answer(
         confusions=_confusions(plan, cells, tested, reader),
         emotions=load_reader(reader).emotions,
         facts=_facts(plan, seeds, sets, out),
-        limits=_limits(sets),
+        limits=_limits(sets, unmeasured),
         meanings=_meanings(plan),
         made_with=f"emotalk experiment {__version__}, {plan.source.name}",
     )
@@ -122,7 +113,7 @@ def _cells(
     chosen = seeds if plan.systems[system].decoders else seeds[:1]
     cells = []
     for seed in chosen:
-        folder = out / "systems" / system / f"seed{seed}"
+        folder = system_folder(out, system, seed)
         rows = list(store.read(folder / MEASURES, Scores).rows)
         for name in tested:
             scored = store.read(folder / name / "scores" / "scores.h5", Scores).rows
@@ -147,7 +138,7 @@ def _outcome(
     paths = sorted((records / TRACKS).glob(f"*{store.SUFFIX}"))
     clips = [path.stem for path in paths]
     labels = [store.read_field(path, FaceTrack, "labels") for path in paths]
-    label = f"{outcome.set}: {outcome.metric}"
+    label = outcome.label
     if outcome.metric in FRECHET:
         tables: dict[str, Table | Spread] = dict(_spreads(outcome, cells, paths))
         about, count = (label, "", LOWER), round(SPREAD_RESAMPLES * plan.resamples)
@@ -240,7 +231,7 @@ def _with_change(values: NDArray[np.float32], fps: float) -> NDArray[np.float32]
 
 def _others(plan: Plan, cells: dict[str, list[_Cell]]) -> dict[str, dict[str, float]]:
     """Means of all that was measured beside the outcomes: metric -> system -> mean."""
-    chosen = {f"{o.set}: {o.metric}" for o in plan.outcomes}
+    chosen = plan.labels
     found: dict[str, dict[str, list[float]]] = {}
     for name, own in cells.items():
         for row in chain.from_iterable(cell.rows for cell in own):
@@ -280,7 +271,7 @@ def _facts(plan: Plan, seeds: Sequence[int], sets: Sets, out: Path) -> dict[str,
 
     sizes = {}
     for name in plan.decoders:
-        spec, _ = read_spec(out / "decoders" / name / f"seed{seeds[0]}")
+        spec, _ = read_spec(decoder_folder(out, name, seeds[0]))
         sizes[name] = parameter_count(spec)
     return {
         "clips": ", ".join(f"{name} {count}" for name, count in sets.counts.items()),
@@ -301,10 +292,16 @@ def _meanings(plan: Plan) -> dict[str, str]:
     return found
 
 
-def _limits(sets: Sets) -> list[str]:
+def _limits(sets: Sets, unmeasured: Collection[str]) -> list[str]:
     """What the figures do not show."""
     trained = sets.speakers.get(TRAIN, 0)
     limits = []
+    if unmeasured:
+        listed = ", ".join(sorted(unmeasured))
+        limits.append(
+            f"{len(unmeasured)} outcome(s) of the plan could not be measured on these clips: "
+            f"{listed}."
+        )
     if trained < 2:
         limits.append(
             "The lips of the corpus are those of one speaker: its intervals speak of more clips "

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotalk_cli import __version__, safe_files, store
+from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.metrics.base import HIGHER, NEITHER
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy, ScoreRow, Scores
+from emotalk_cli.stages.experiment_metrics import KEPT, READ, SCORED
 from emotalk_cli.stages.experiment_records import AUDIO, TRACKS
 
 if TYPE_CHECKING:
@@ -21,11 +24,6 @@ if TYPE_CHECKING:
     from emotalk_cli.metrics.surface import FaceSurface
 
 STAGE = "experiment"
-SCORED = (
-    *("lip r", "|lip lag|", "lip amplitude", "lip closures kept", "lip closure F1", "MOD"),
-    *("LVE", "EVE", "MVE", "FDD", "|FDD|", "M-LMD", "jitter", "head range", "blink rate"),
-)
-KEPT, READ = "lips kept under emotion", "emotion read"
 MEASURES = "measures.h5"
 
 
@@ -73,7 +71,8 @@ def train_cell(cell: TrainCell) -> None:
 
     stage = {"lip": train_lip, "emo": train_emo, "single": train_single}[cell.group]
     tracks, audio = cell.records / TRACKS, cell.records / AUDIO
-    stage(tracks, audio, cell.out, config=cell.config, seed=cell.seed)
+    with _nothing_to_overwrite():
+        stage(tracks, audio, cell.out, config=cell.config, seed=cell.seed)
 
 
 def play_cell(cell: PlayCell) -> None:
@@ -82,8 +81,9 @@ def play_cell(cell: PlayCell) -> None:
     from emotalk_cli.stages.score import score
 
     made_by = _made_by(cell)
-    if store.is_done(cell.out / MEASURES, made_by):
-        return
+    with _nothing_to_overwrite():
+        if store.is_done(cell.out / MEASURES, made_by):
+            return
     decoders = [load_decoder(path) for path in cell.decoders]
     for name, records in cell.sets.items():
         made = cell.out / name / "tracks"
@@ -96,6 +96,15 @@ def play_cell(cell: PlayCell) -> None:
         score(made, records / TRACKS, scores, metrics=SCORED, overwrite=True)
     rows = [*_readings(cell), *_kept(cell, decoders)]
     store.write(Scores(made_by=made_by, rows=tuple(rows)), cell.out / MEASURES)
+
+
+@contextlib.contextmanager
+def _nothing_to_overwrite() -> Iterator[None]:
+    """An experiment has no --overwrite, which what stands in its way would advise."""
+    try:
+        yield
+    except StaleOutputError as error:
+        raise EmotalkError(error.problem) from error
 
 
 def perform(
@@ -233,5 +242,9 @@ def _made_by(cell: PlayCell) -> MadeBy:
     for name, records in cell.sets.items():
         tracks = sorted((records / TRACKS).glob(f"*{store.SUFFIX}"))
         inputs[name] = safe_files.sha256_of_all(tracks)
-    options = {"draw": dict(cell.draw), "shuffled": cell.shuffled, "metrics": list(SCORED)}
-    return MadeBy(STAGE, __version__, options, cell.seed, inputs)
+    return MadeBy(STAGE, __version__, play_options(cell.draw, cell.shuffled), cell.seed, inputs)
+
+
+def play_options(draw: Mapping[str, Any], shuffled: bool) -> dict[str, Any]:
+    """What a plan decides about a performance beside its decoders."""
+    return {"draw": dict(draw), "shuffled": shuffled, "metrics": list(SCORED)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.stages.experiment_metrics import metrics_of
 from emotalk_cli.text_files import read_yaml
 
 SETS = ("neutral", "emotional", "unseen")
@@ -58,6 +60,11 @@ class Outcome:
     set: str
     metric: str
 
+    @property
+    def label(self) -> str:
+        """The outcome's name in tables."""
+        return f"{self.set}: {self.metric}"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -74,6 +81,11 @@ class Plan:
     outcomes: tuple[Outcome, ...]
     source: Path
     resamples: int = 2000
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The names of all outcomes in tables."""
+        return frozenset(outcome.label for outcome in self.outcomes)
 
     def training_of(self, decoder: str) -> dict[str, Any]:
         """The options of one decoder's training: the common ones, and its own over them."""
@@ -150,14 +162,16 @@ def _keys(values: Any, known: Sequence[str], path: Path, where: str) -> None:
 def _check(plan: Plan) -> None:
     """Refuse names that lead nowhere."""
     for name, decoder in plan.decoders.items():
-        _known(plan, f"the group of decoder {name}", decoder.group, GROUPS)
+        require_known(plan, f"the group of decoder {name}", decoder.group, GROUPS)
     for name, system in plan.systems.items():
         _check_system(plan, name, system)
     for outcome in plan.outcomes:
-        _known(plan, "the set of an outcome", outcome.set, SETS)
+        require_known(plan, "the set of an outcome", outcome.set, SETS)
+        metrics = metrics_of(outcome.set)
+        require_known(plan, f"a metric of the set {outcome.set}", outcome.metric, metrics)
     for name in (name for pair in plan.compare for name in pair):
-        _known(plan, "a system in compare", name, tuple(plan.systems))
-    _known(plan, "data.acted", plan.data.acted, ACTED)
+        require_known(plan, "a system in compare", name, tuple(plan.systems))
+    require_known(plan, "data.acted", plan.data.acted, ACTED)
     if not plan.seeds or not plan.compare or not plan.outcomes:
         raise EmotalkError(f"{plan.source}: seeds, compare or outcomes is empty.", "Fill it.")
 
@@ -168,13 +182,17 @@ def _check_system(plan: Plan, name: str, system: SystemPlan) -> None:
             f"{plan.source}: '{name}' cannot name a folder.", "Use letters, digits, _ and -."
         )
     for decoder in system.decoders:
-        _known(plan, f"a decoder of system {name}", decoder, tuple(plan.decoders))
+        require_known(plan, f"a decoder of system {name}", decoder, tuple(plan.decoders))
     groups = tuple(plan.decoders[decoder].group for decoder in system.decoders)
-    _known(plan, f"the groups joined by system {name}", groups, JOINED)
-    _known(plan, f"the speech of system {name}", system.speech, SPEECHES)
+    require_known(plan, f"the groups joined by system {name}", groups, JOINED)
+    require_known(plan, f"the speech of system {name}", system.speech, SPEECHES)
 
 
-def _known(plan: Plan, what: str, value: Any, known: Sequence[Any]) -> None:
+def require_known(plan: Plan, what: str, value: Any, known: Sequence[Any]) -> None:
+    """Raise EmotalkError, naming what is near, where `value` is not one of the `known`."""
     if value not in known:
+        names = {str(one).casefold(): str(one) for one in known}
+        near = difflib.get_close_matches(str(value).casefold(), names, n=1)
+        hint = f"Did you mean '{names[near[0]]}'? " if near else ""
         listed = ", ".join(str(one) for one in known)
-        raise EmotalkError(f"{plan.source}: {what} is {value!r}.", f"Known: {listed}.")
+        raise EmotalkError(f"{plan.source}: {what} is {value!r}.", f"{hint}Known: {listed}.")

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -32,6 +32,7 @@ REST = (0.0, 0.0, 0.0, 0.0, 0.0, -0.75)
 """Camera (px) and head pose (rad, m) that all clips are given, so that motion alone counts."""
 MIN_SPEAKERS = 5
 DONE = "records.json"
+SETS_FOLDER = "sets"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def prepare(
     home = records_of(data, out / "corpus", plan, workers, progress)
     away = records_of(unseen, out / "unseen_corpus", plan, workers, progress) if unseen else None
     made_by = _made_by(home, away, plan)
-    root = out / "sets"
+    root = out / SETS_FOLDER
     before = _finished(root, made_by)
     if before:
         return before
@@ -104,8 +105,6 @@ def records_of(data: Path, out: Path, plan: DataPlan, workers: int, progress: Pr
     from emotalk_cli.stages.fit_3dmm import fit_3dmm
     from emotalk_cli.stages.preprocess import preprocess
 
-    if not data.is_dir():
-        raise EmotalkError(f"There is no folder {data}.", "Give a corpus with --data.")
     if (data / TRACKS).is_dir() and (data / AUDIO).is_dir():
         return data
     clips = out / "clips"
@@ -122,6 +121,18 @@ def records_of(data: Path, out: Path, plan: DataPlan, workers: int, progress: Pr
     return out
 
 
+def refuse_other(place: Path, before: Any, made_by: MadeBy) -> None:
+    """Raise EmotalkError if `place` was made otherwise; an experiment overwrites nothing."""
+    try:
+        store.refuse_other(place, before, made_by)
+    except StaleOutputError as error:
+        raise EmotalkError(
+            error.problem,
+            "Choose another folder with -o for a new experiment, or take the change back to go on "
+            "with this one.",
+        ) from error
+
+
 def _made_by(home: Path, away: Path | None, plan: DataPlan) -> MadeBy:
     inputs = {}
     for name, folder in (("data", home), ("unseen", away)):
@@ -136,10 +147,7 @@ def _finished(root: Path, made_by: MadeBy) -> Sets | None:
     if not (root / DONE).is_file():
         return None
     content = json.loads((root / DONE).read_text(encoding="utf-8"))
-    try:
-        store.refuse_other(root, content["made_by"], made_by)
-    except StaleOutputError as error:
-        raise EmotalkError(error.problem, "Choose another folder with -o.") from error
+    refuse_other(root, content["made_by"], made_by)
     return _counted(root, bool(content["acted"]), str(content["by"]))
 
 

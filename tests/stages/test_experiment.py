@@ -1,6 +1,7 @@
 """The stage experiment, small but whole: real plan, default face, networks of a few steps."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,13 @@ import yaml
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.progress import Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
-from emotalk_cli.stages.experiment import experiment
+from emotalk_cli.stages.experiment import READER, experiment
+from emotalk_cli.stages.experiment_answer import answer
+from emotalk_cli.stages.experiment_cells import TrainCell, train_cell
 from emotalk_cli.stages.experiment_plan import read_plan
+from emotalk_cli.stages.experiment_records import Sets, prepare
 from tests.stages.track_help import track_of
 
 PLAN = Path(__file__).resolve().parents[2] / "data_manifests/experiments/dual_vs_single.yaml"
@@ -73,6 +78,12 @@ def small_plan(path: Path, **changes: Any) -> Path:
     plan["compare"] = [pair for pair in plan["compare"] if set(pair) <= set(kept)]
     path.write_text(yaml.safe_dump({**plan, **changes}, sort_keys=False), encoding="utf-8")
     return path
+
+
+def contents(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Time and size of every file below a folder."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in files}
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +167,6 @@ def test_a_second_run_does_nothing_and_a_lost_cell_is_done_again(
 
 
 def test_a_corpus_with_emotions_is_taken_as_it_is(tmp_path: Path) -> None:
-    from emotalk_cli.progress import Quiet
-    from emotalk_cli.stages.experiment_records import prepare
-
     for number in range(12):
         emotion = ("neutral", "happy")[number % 2]
         write_clip(tmp_path / "corpus", number, emotion, f"s{number // 2}")
@@ -181,11 +189,70 @@ def test_another_plan_wants_another_folder(
 ) -> None:
     _, corpus, out, _ = done
     unseen = corpus.with_name("strangers")
+    plan = small_plan(tmp_path / "same.yaml")
     longer = small_plan(tmp_path / "longer.yaml", training={**TINY, "steps": 5})
-    with pytest.raises(EmotalkError, match=r"steps was 4, is now 5(?s:.)*new folder"):
-        experiment(longer, corpus, out, unseen=unseen, workers=1)
-    with pytest.raises(EmotalkError, match="another folder"):
-        experiment(longer, corpus, out, workers=1)
+    systems = yaml.safe_load(plan.read_text(encoding="utf-8"))["systems"]
+    systems["single"]["draw"] = {"temperature": 0.5}
+    cooler = small_plan(tmp_path / "cooler.yaml", systems=systems)
+    share = {"test_share": 0.4}
+    shared = small_plan(tmp_path / "shared.yaml", data=share)
+    before = contents(out)
+    for changed, difference in (
+        (longer, "steps was 4, is now 5"),
+        (cooler, "temperature was null, is now 0.5"),
+        (shared, "test_share was 0.3, is now 0.4"),
+    ):
+        with pytest.raises(EmotalkError, match=rf"{difference}(?s:.)*another folder") as caught:
+            experiment(changed, corpus, out, unseen=unseen, workers=1)
+        assert "--overwrite" not in str(caught.value) and "--resume" not in str(caught.value)
+        assert contents(out) == before
+    with pytest.raises(EmotalkError, match=r"unseen was(?s:.)*another folder"):
+        experiment(plan, corpus, out, workers=1)
+    assert contents(out) == before
+
+
+def test_a_decoder_of_other_clips_is_refused_without_options_that_are_not_there(
+    done: tuple[Path, Path, Path, str], tmp_path: Path
+) -> None:
+    out = done[2]
+    cell = TrainCell(
+        "lip", "lip", 1, out / "sets/train", out / "decoders/lip/seed0", out / "configs/lip.yaml"
+    )
+    with pytest.raises(EmotalkError, match="seed was 0, is now 1") as caught:
+        train_cell(cell)
+    assert "--" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["data", "unseen"])
+def test_a_corpus_that_is_missing_leaves_nothing_behind(option: str, tmp_path: Path) -> None:
+    write_clip(tmp_path / "data", 0)
+    places = {"data": tmp_path / "data", option: tmp_path / "nope"}
+    plan, out = small_plan(tmp_path / "plan.yaml"), tmp_path / "out"
+    with pytest.raises(EmotalkError, match=rf"nope(?s:.)*--{option}"):
+        experiment(plan, places["data"], out, unseen=places.get("unseen"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_outcomes_without_clips(done: tuple[Path, Path, Path, str], tmp_path: Path) -> None:
+    corpus = done[1]
+    plan = small_plan(tmp_path / "plan.yaml", outcomes=[{"set": "unseen", "metric": "LVE"}])
+    with pytest.raises(EmotalkError, match=r"No clip is there for any outcome.*unseen: LVE"):
+        experiment(plan, corpus, tmp_path / "out", workers=1)
+    assert not (tmp_path / "out" / "decoders").exists()
+
+
+def test_the_report_says_what_could_not_be_measured(
+    done: tuple[Path, Path, Path, str], tmp_path: Path
+) -> None:
+    plan, _, before, _ = done
+    out = tmp_path / "out"
+    shutil.copytree(before, out)
+    counts = {path.name: 4 for path in (out / "sets").iterdir() if path.is_dir()}
+    sets = Sets(out / "sets", True, "clips", {**counts, "unseen": 0}, dict(counts))
+    answer(read_plan(plan), [0], sets, out / READER, out, Quiet())
+    text = (out / "RESULTS.md").read_text(encoding="utf-8")
+    assert "2 outcome(s) of the plan could not be measured" in text
+    assert "unseen: LVE, unseen: lip r" in text
 
 
 @pytest.mark.parametrize(
@@ -197,6 +264,21 @@ def test_another_plan_wants_another_folder(
         ({"systems": {"dual": {"decoders": ["emo"]}}}, "joined by system dual"),
         ({"compare": [["dual", "triple"]]}, "'triple'"),
         ({"outcomes": [{"set": "train", "metric": "lip r"}]}, "'train'"),
+        (
+            {"outcomes": [{"set": "emotional", "metric": "EVEE"}]},
+            r"a metric of the set emotional is 'EVEE'.\nDid you mean 'EVE'\? Known: lip r,",
+        ),
+        (
+            {"outcomes": [{"set": "neutral", "metric": "lips kept under emotion"}]},
+            "a metric of the set neutral is",
+        ),
+        (
+            {
+                "systems": {"dual": {"draw": {"temprature": 1}}, "still": {}},
+                "compare": [["dual", "still"]],
+            },
+            "Did you mean 'temperature'",
+        ),
         ({"seeds": []}, "empty"),
         ({"data": {"share": 1}}, "unknown key 'share'"),
     ],
@@ -207,6 +289,7 @@ def test_a_wrong_plan_is_refused(changes: dict[str, Any], message: str, tmp_path
     plan = small_plan(tmp_path / "plan.yaml", **changes)
     with pytest.raises(EmotalkError, match=message):
         experiment(plan, tmp_path / "corpus", tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_plan_that_is_missing_or_no_yaml(tmp_path: Path) -> None:

@@ -78,7 +78,11 @@ def read_config(path: Path | None, **changes: Any) -> TrainConfig:
     values: Any = {}
     if path is not None:
         values = read_yaml(path, "`emotalk train-lip --show-config` prints an example.") or {}
-    where = str(path) if path else "the options"
+    return config_of(values, str(path) if path else "the options", **changes)
+
+
+def config_of(values: Any, where: str, **changes: Any) -> TrainConfig:
+    """`values`, which `where` names to people, and then `changes`, as in `read_config`."""
     config: TrainConfig = _build(TrainConfig, values, where, "")
     given = {name: value for name, value in changes.items() if value is not None}
     config = dataclasses.replace(config, **given)

@@ -56,7 +56,7 @@ def task_in(
         raise EmotalkError("--resume and --overwrite exclude one another.", "Give one of them.")
     if overwrite:
         return Task.BEGIN
-    before = _made_by_of(out)
+    before = made_by_of(out)
     has_state = (out / LAST / STATE).is_file()
     if resume and not has_state:
         raise EmotalkError(
@@ -74,6 +74,14 @@ def task_in(
     return Task.GO_ON if has_state else Task.BEGIN
 
 
+def made_by_of(out: Path) -> dict[str, Any] | None:
+    """What the last run in `out` was made by; the best checkpoint may be older than it."""
+    for folder in (out / LAST, out):
+        if (folder / CONFIG).is_file():
+            return read_spec(folder)[1]
+    return None
+
+
 def _is_ours(folder: Path) -> bool:
     """Whether the folder holds a checkpoint that can be read."""
     try:
@@ -81,14 +89,6 @@ def _is_ours(folder: Path) -> bool:
     except EmotalkError:
         return False
     return True
-
-
-def _made_by_of(out: Path) -> dict[str, Any] | None:
-    """What the last run in `out` was made by; the best checkpoint may be older than it."""
-    for folder in (out / LAST, out):
-        if (folder / CONFIG).is_file():
-            return read_spec(folder)[1]
-    return None
 
 
 def _is_longer(before: dict[str, Any], made_by: MadeBy) -> bool:

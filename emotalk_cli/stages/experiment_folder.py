@@ -1,0 +1,96 @@
+"""What must hold before an experiment begins: nothing of another plan lies in its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emotalk_cli import __version__, safe_files, store
+from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import MadeBy, Scores
+from emotalk_cli.stages.experiment_cells import MEASURES, play_options
+from emotalk_cli.stages.experiment_plan import Plan, require_known
+from emotalk_cli.stages.experiment_records import DONE, SETS_FOLDER, refuse_other
+from emotalk_cli.text_files import read_json
+
+if TYPE_CHECKING:
+    from emotalk_cli.decoders.training.config import TrainConfig
+
+
+def decoder_folder(out: Path, name: str, seed: int) -> Path:
+    """Where the decoder `name` of a seed lies."""
+    return out / "decoders" / name / f"seed{seed}"
+
+
+def system_folder(out: Path, name: str, seed: int) -> Path:
+    """Where the performances of the system `name` with a seed lie."""
+    return out / "systems" / name / f"seed{seed}"
+
+
+def require_ready(plan: Plan, data: Path, unseen: Path | None, out: Path) -> None:
+    """Raise EmotalkError where a run could only fail later; writes nothing.
+
+    That is a corpus that is not there, an option of training or sampling that does not exist, or a
+    folder with the work of another plan.
+    """
+    for option, folder in (("--data", data), ("--unseen", unseen)):
+        if folder is not None and not folder.is_dir():
+            raise EmotalkError(f"There is no folder {folder}.", f"Give a corpus with {option}.")
+    safe_files.require_writable(out / DONE)
+    _require_draws(plan)
+    configs = _configs(plan)
+    for place, before, options in _made_before(plan, configs, out):
+        now = MadeBy(
+            before.get("stage", ""),
+            __version__,
+            options,
+            before.get("seed"),
+            before.get("inputs", {}),
+        )
+        refuse_other(place, before, now)
+
+
+def _require_draws(plan: Plan) -> None:
+    from emotalk_cli.decoders.sampling import Draw
+
+    names = [one.name for one in dataclasses.fields(Draw) if one.name != "seed"]
+    for name, system in plan.systems.items():
+        for key in system.draw:
+            require_known(plan, f"a key of draw of system {name}", key, names)
+
+
+def _configs(plan: Plan) -> dict[str, TrainConfig]:
+    """The training options of each decoder, checked."""
+    from emotalk_cli.decoders.training.config import config_of
+
+    return {
+        name: config_of(plan.training_of(name), f"{plan.source}: training of {name}")
+        for name in plan.decoders
+    }
+
+
+def _made_before(
+    plan: Plan, configs: Mapping[str, TrainConfig], out: Path
+) -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
+    """What an earlier run left: its place, what it was made by, and the options it has now."""
+    from emotalk_cli.decoders.training.folder import made_by_of
+
+    records = out / SETS_FOLDER / DONE
+    if records.is_file():
+        content = read_json(records, "Choose another folder with -o.")
+        yield records.parent, content["made_by"], dataclasses.asdict(plan.data)
+    for seed in plan.seeds:
+        for name, config in configs.items():
+            folder = decoder_folder(out, name, seed)
+            trained = made_by_of(folder)
+            if trained is not None:
+                yield folder, trained, dataclasses.asdict(config)
+        for name, system in plan.systems.items():
+            measures = system_folder(out, name, seed) / MEASURES
+            if measures.is_file():
+                played = json.loads(store.as_json(store.read_field(measures, Scores, "made_by")))
+                options = play_options(plan.draw_of(name), system.speech == "shuffled")
+                yield measures.parent, played, options
