@@ -32,6 +32,9 @@ SHADOW_SHARE, SHADOW_DEPTH = 0.10, 0.45
 SURE_HAIR = (0.5, 0.8)
 """From the first to the second share of hair, lids and eyeballs are more and more behind it."""
 
+BESIDE_EYE, HAIR_PLACES = (0.2, 0.45), 40
+"""Hair is looked for so far above and below an eye, over its width, at so many places along it."""
+
 
 class Eyes:
     """Both eyes of a photo; `update` paints them for an expression."""
@@ -89,7 +92,7 @@ class _Eye:
             f32(2.0 * eye.s / eye.width - 1.0),
             EyeLight(self._lids.light * self._lid_shadow(eye.upper), self._lids.skin_colour),
         )
-        self._hair = None if hair is None else _before_eye(hair, eye.box)
+        self._hair = None if hair is None else hair_before_eye(hair, eye)
         self._photo = photo
         self._last = np.zeros(4, np.float32) - 9.0
 
@@ -130,9 +133,24 @@ class _Eye:
         return f32(1.0 - SHADOW_DEPTH * np.exp(-away))
 
 
-def _before_eye(hair: Float, box: tuple[int, int, int, int]) -> Float | None:
-    """Where (h, w, 1) in a box (x0, y0, x1, y1) px hair surely is; None if nowhere."""
-    x0, y0, x1, y1 = box
+def hair_before_eye(hair: Float, eye: EyeOpening) -> Float | None:
+    """Where (h, w, 1) in an eye's box hair (H, W) surely hangs; None if nowhere.
+
+    It comes down from above the eye and goes on below it; lashes and shades do not.
+    """
+    x0, y0, x1, y1 = eye.box
+    share = hair[y0:y1, x0:x1]
+    places = np.linspace(-0.75, 1.75, HAIR_PLACES) * eye.width
+    place = np.clip(np.searchsorted(places, eye.s.ravel()), 0, HAIR_PLACES - 1)
+    through = np.ones(HAIR_PLACES)
+    for away in (eye.n - eye.upper, eye.lower - eye.n):
+        low, high = (bound * eye.width for bound in BESIDE_EYE)
+        beside = ((away > low) & (away < high)).ravel().astype(np.float64)
+        amount = np.bincount(place, beside * share.ravel(), HAIR_PLACES)
+        through = np.minimum(
+            through, amount / np.maximum(np.bincount(place, beside, HAIR_PLACES), 1.0)
+        )
     low, high = SURE_HAIR
-    sure = np.clip((hair[y0:y1, x0:x1] - low) / (high - low), 0.0, 1.0)[..., None]
+    hangs = np.interp(eye.s, places, through)
+    sure = np.clip((np.minimum(share, hangs) - low) / (high - low), 0.0, 1.0)[..., None]
     return f32(sure) if sure.any() else None

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from emotalk_cli.render.eye_opening import EYES, eye_box
+from emotalk_cli.render.eye_opening import EYES, EyeOpening, eye_box
 from emotalk_cli.render.eyeball import Eyeball, EyeLight
+from emotalk_cli.render.eyes import hair_before_eye
 from emotalk_cli.render.portrait import PortraitRenderer
 from tests.render.render_person import Person
 
@@ -114,3 +115,22 @@ def test_hair_in_the_corner_of_an_eye_stays_and_the_unseen_white_lies_in_the_sha
         whites.append(float(aside[18:23, 42:47, :3].mean()))
     assert whites[0] > 150
     assert whites[1] < 0.8 * whites[0]
+
+
+def test_hair_that_comes_down_past_an_eye_stays_before_it_and_lashes_do_not(
+    person: Person,
+) -> None:
+    height, width = person.photo.shape[:2]
+    points = EYES[0]
+    eye = EyeOpening(points, np.ascontiguousarray(person.landmarks[:, :2]), (width, height))
+    corner = person.landmarks[points.upper[0], 0]
+    hair = np.zeros((height, width), np.float32)
+    hair[:, : round(corner + 0.3 * eye.width)] = 1.0
+    hangs = hair_before_eye(hair, eye)
+    assert hangs is not None
+    assert hangs[(eye.s < 0.15 * eye.width) & (eye.shape > 0.1)].min() > 0.9
+    assert hangs[eye.s > 0.45 * eye.width].max() < 0.1
+    x0, y0, x1, y1 = eye.box
+    lashes = np.zeros_like(hair)
+    lashes[y0:y1, x0:x1] = (np.abs(eye.n - eye.upper) < 0.15 * eye.width) * hair[y0:y1, x0:x1]
+    assert hair_before_eye(lashes, eye) is None
