@@ -15,13 +15,17 @@ from numpy.typing import NDArray
 from emotalk_cli.decoders.acting.blinks import blink_times
 from emotalk_cli.decoders.acting.speech_beats import Beats
 from emotalk_cli.decoders.direction.emotions import EMOTIONS
-from emotalk_cli.decoders.direction.eye_direction import close_lids, find_blinks, gaze_of, look_at
+from emotalk_cli.decoders.direction.eye_direction import (
+    close_lids,
+    eye_units,
+    find_blinks,
+    gaze_of,
+    look_at,
+)
 from emotalk_cli.decoders.motion import Motion
 
 Float = NDArray[np.float64]
 
-EYES = "eye"
-"""Beginning of the names of the units of eyes and lids."""
 SHIFT_DEG = 2.6
 """Eyes that are further than this from where they looked have jumped."""
 MICRO_SHARE = 0.3
@@ -70,8 +74,7 @@ def enliven(
     leave the blinks as they are. The clock is that of `beats`.
     """
     head = _at_rest(motion.head_pose_delta.astype(np.float64), beats)
-    columns = [n for n, name in enumerate(units) if name.startswith(EYES)]
-    names = [units[n] for n in columns]
+    columns, names = eye_units(units)
     eyes = motion.expression[:, columns].astype(np.float64)
     looks = fixated(gaze_of(eyes, names, motion.head_pose_delta.astype(np.float64)))
     eyes = look_at(eyes, names, looks, head)

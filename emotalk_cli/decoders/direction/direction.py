@@ -20,6 +20,7 @@ from emotalk_cli.decoders.direction.emotions import (
 from emotalk_cli.decoders.direction.eye_direction import (
     aside_deg,
     blink_at_rate,
+    eye_units,
     gaze_of,
     look_at,
     steady_gaze,
@@ -154,14 +155,17 @@ def direct(
     motion = _turned(motion, direction, fps)
     motion = _looking(motion, before, direction, photo, times, units, rng)
     if direction.blink_rate is not None:
-        expression = blink_at_rate(
-            motion.expression.astype(np.float64),
-            units,
+        columns, names = eye_units(units)
+        eyes = blink_at_rate(
+            motion.expression[:, columns].astype(np.float64),
+            names,
             beats_of(features, times) if features else silence(times),
             direction.blink_rate,
             rng,
         )
-        motion = replace(motion, expression=np.clip(expression, 0, 1).astype(np.float32))
+        expression = np.clip(motion.expression, 0, 1)
+        expression[:, columns] = np.clip(eyes, 0, 1)
+        motion = replace(motion, expression=expression)
     return motion
 
 
@@ -218,17 +222,20 @@ def _looking(
     if direction.gaze == WANDER and motion.head_pose_delta is before.head_pose_delta:
         return motion
     head = motion.head_pose_delta.astype(np.float64)
-    expression = motion.expression.astype(np.float64)
+    columns, names = eye_units(units)
+    eyes = motion.expression[:, columns].astype(np.float64)
     if direction.gaze != WANDER:
         yaw, pitch = (0.0, 0.0) if isinstance(direction.gaze, str) else direction.gaze
         aside = aside_deg(photo) if photo else 0.0
         path = steady_gaze(times_s, (yaw - aside, pitch), rng)
-        expression = look_at(expression, units, path, head, counter_turn=1.0)
+        eyes = look_at(eyes, names, path, head, counter_turn=1.0)
     else:
         old = before.head_pose_delta.astype(np.float64)
-        path = gaze_of(before.expression.astype(np.float64), units, old)
-        expression = look_at(expression, units, path, head)
-    return replace(motion, expression=expression.astype(np.float32))
+        path = gaze_of(before.expression[:, columns].astype(np.float64), names, old)
+        eyes = look_at(eyes, names, path, head)
+    expression = motion.expression.copy()
+    expression[:, columns] = eyes
+    return replace(motion, expression=expression)
 
 
 def _check_pose(track: FaceTrack) -> None:

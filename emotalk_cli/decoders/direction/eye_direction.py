@@ -37,6 +37,12 @@ ASIDE_DEG = 10.0
 _UNTURNED = np.zeros((1, 6))
 
 
+def eye_units(units: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Columns and names of the units of eyes and lids: all that this module reads and moves."""
+    columns = [n for n, name in enumerate(units) if name.startswith("eye")]
+    return columns, [units[n] for n in columns]
+
+
 def find_blinks(closure: Float, fps: float) -> list[tuple[int, int, int]]:
     """Lid closure (T,) in 0..1 -> (first, peak, last) frame of each blink, first to last."""
     from scipy.ndimage import percentile_filter
