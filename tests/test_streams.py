@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from emotalk_cli import store
+from emotalk_cli.cli.streams import put
+from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.media import ffmpeg_binary, probe
 from emotalk_cli.schema import FaceTrack, MadeBy
@@ -79,6 +81,14 @@ def test_a_stop_ends_it_at_once(drawing: subprocess.Popen[bytes]) -> None:
     drawing.send_signal(signal.SIGINT)
     assert drawing.wait(10) == 130
     assert b"Traceback" not in drawing.stderr.read()
+
+
+def test_a_full_disk_behind_it_is_said() -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        pytest.raises(EmotalkError, match="No space left"),
+    ):
+        put(full, b"frame")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -38,8 +38,8 @@ def as_files(audio: Path | None, output: Path | None) -> Iterator[tuple[Path | N
         yield heard if audio == DASH else audio, made if output == DASH else output
         if stdout is not None:
             with made.open("rb") as file:
-                shutil.copyfileobj(file, stdout, _BLOCK_BYTES)
-            stdout.flush()
+                while block := file.read(_BLOCK_BYTES):
+                    put(stdout, block)
 
 
 def take_output() -> BinaryIO:
@@ -65,8 +65,22 @@ def write_frames(drawing: Drawing) -> None:
         f"-framerate {form.fps:g} -i -"
     )
     for frame in drawing.frames:
-        stdout.write(frame.tobytes())
+        put(stdout, frame.tobytes())
+
+
+def put(stdout: BinaryIO, data: bytes) -> None:
+    """Write at once; EmotalkError where it is not taken, BrokenPipeError where nobody reads."""
+    try:
+        stdout.write(data)
         stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is buffered would be tried once more at the end, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        raise EmotalkError(
+            f"Standard output takes no more: {error.strerror}.", "Free some space where it goes."
+        ) from error
 
 
 def _save_input(path: Path) -> None:
