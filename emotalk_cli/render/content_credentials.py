@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 MADE_BY_LABEL = "org.emotalk.made-by"
 MAX_PEM_BYTES = 1 << 20
 INSTALL = "Install it: make extras EXTRAS=c2pa"
+MANIFEST_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+"""The UUID of the mp4 box that holds a manifest (C2PA specification 2.1, appendix A.5.1)."""
 
 
 class ContentCredentials:
@@ -59,6 +62,46 @@ class ContentCredentials:
             ) from error
         finally:
             signed.unlink(missing_ok=True)
+
+
+def read_signature(video: Path) -> str:
+    """What is known of a video's signature, in words; "" where it has none."""
+    if not _has_manifest(video):
+        return ""
+    try:
+        import c2pa
+    except ImportError:
+        return f"signed (C2PA); unchecked, as c2pa-python is missing. {INSTALL}"
+    try:
+        with c2pa.Reader(str(video)) as reader:
+            told = json.loads(reader.json())
+    except (c2pa.C2paError, ValueError) as error:
+        return f"signed (C2PA), but the signature cannot be read: {error}"
+    codes = {status.get("code") for status in told.get("validation_status", [])}
+    manifest = told.get("manifests", {}).get(told.get("active_manifest"), {})
+    signer = manifest.get("signature_info", {}).get("issuer") or "somebody who gives no name"
+    if told.get("validation_state") not in ("Valid", "Trusted"):
+        return f"signed (C2PA) by {signer}, but the video or the signature was changed since"
+    trust = ", whom no list of trust names" if "signingCredential.untrusted" in codes else ""
+    return f"signed (C2PA) by {signer}{trust}; unchanged since"
+
+
+def _has_manifest(video: Path) -> bool:
+    """Whether one of an mp4's outer boxes is a C2PA manifest (ISO/IEC 14496-12, 4.2)."""
+    with video.open("rb") as file:
+        place, end = 0, file.seek(0, 2)
+        while place + 24 <= end:
+            file.seek(place)
+            size, kind = struct.unpack(">I4s", file.read(8))
+            head = 16 if size == 1 else 8
+            if size == 1:
+                (size,) = struct.unpack(">Q", file.read(8))
+            if kind == b"uuid" and file.read(16) == MANIFEST_BOX:
+                return True
+            if size < head:  # 0: up to the end of the file; else no mp4
+                return False
+            place += size
+    return False
 
 
 def _manifest(made_by: MadeBy) -> dict[str, Any]:

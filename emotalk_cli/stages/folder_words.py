@@ -1,21 +1,38 @@
-"""A folder of records in words: how many of which kind, how long, of whom, what failed."""
+"""A folder in words: what stage wrote it, how many files of which kind, of whom, what failed."""
 
 from __future__ import annotations
 
 import csv
 import re
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from emotalk_cli import store
+from emotalk_cli.datasets.clip_source import VIDEO_SUFFIXES
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import AudioFeatures, Clip, FaceTrack, Labels, Record
+from emotalk_cli.stages.extract_audio import RECORDING_SUFFIXES
+from emotalk_cli.stages.file_words import DESCRIBERS, PICTURE_SUFFIXES, plural, size_text
 
 MAX_NAMES = 12
 MAX_REASONS = 5
+MAX_LOOKED_AT = 5000
+"""Of more records below a folder the kinds are not looked up one by one."""
+CHECKPOINT = "config.json", "model.safetensors"
+FOLDERS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("sets", "systems"), "written by `emotalk experiment`; the answer is in {0}/report.html"),
+    (("scores.h5", "report.html"), "written by `emotalk score`; open {0}/report.html"),
+    (
+        ("tracks", "audio"),
+        "a corpus; `emotalk train-emo {0}/tracks {0}/audio` or train-lip learns from it, and "
+        "`emotalk experiment --data {0}` takes it",
+    ),
+)
+"""What must be in a folder for it to be what, and what can be done with it."""
 
 
 @dataclass
@@ -32,9 +49,9 @@ class _Kind:
 
 
 def folder_lines(folder: Path) -> tuple[str, ...]:
-    """The records and failures in a folder, line by line.
+    """What is in a folder and below it, line by line.
 
-    Raises EmotalkError for a folder that holds neither.
+    Raises EmotalkError for a folder that holds nothing this program knows.
     """
     kinds: defaultdict[str, _Kind] = defaultdict(_Kind)
     damaged: list[str] = []
@@ -47,17 +64,95 @@ def folder_lines(folder: Path) -> tuple[str, ...]:
         except EmotalkError:
             damaged.append(path.name)
     failures = _failures(folder)
-    if not kinds and not damaged and not failures:
+    others, below = _others(folder), _below(folder)
+    if not (kinds or damaged or failures or others or below):
         raise EmotalkError(
-            f"{folder} holds no records (*{store.SUFFIX}) and no checkpoint.",
+            f"{folder} holds no records (*{store.SUFFIX}), no checkpoint and no other file that "
+            "emotalk knows.",
             "Give a folder that a stage wrote, or one file in it.",
         )
-    lines = [f"{folder}: {sum(kind.files for kind in kinds.values())} records"]
+    whats = [
+        what.format(folder)
+        for names, what in FOLDERS
+        if all((folder / name).exists() for name in names)
+    ]
+    files = sum(kind.files for kind in kinds.values())
+    records = plural(files, "record") if files else "no records here"
+    lines = [f"{folder}: {whats[0] if whats else records}"]
     for name, counted in kinds.items():
         lines += _kind_lines(name, counted)
     if damaged:
         lines.append(f"damaged: {len(damaged)}: {_listed(damaged)}")
-    return (*lines, *failures)
+    return (*lines, *others, *below, *failures)
+
+
+def _others(folder: Path) -> list[str]:
+    """The files in the folder that are no records, by what they are."""
+    found = [path for path in sorted(folder.iterdir()) if path.is_file()]
+    sizes: defaultdict[str, list[int]] = defaultdict(list)
+    names: list[str] = []
+    for path in found:
+        what = _what(path)
+        if what in ("video", "sound", "picture"):
+            sizes[what].append(path.stat().st_size)
+        elif what == "file" and not path.name.startswith("failures"):
+            names.append(path.name)
+    lines = [
+        f"{plural(len(own), what)}, {size_text(sum(own))}" for what, own in sorted(sizes.items())
+    ]
+    return [*lines, f"also: {_listed(names)}"] if names else lines
+
+
+def _below(folder: Path) -> list[str]:
+    """For each folder in this one, how many of which kind are anywhere below it."""
+    lines = []
+    for place in sorted(path for path in folder.iterdir() if path.is_dir()):
+        if place.name.startswith("."):
+            continue
+        files = [path for path in place.rglob("*") if path.is_file()]
+        shown = ", ".join(
+            f"{count} {what}" if what[:1].isupper() else plural(count, what)
+            for what, count in sorted(_kinds_of(files).items())
+        )
+        if shown:
+            size = size_text(sum(path.stat().st_size for path in files))
+            lines.append(f"{place.name}/: {shown}, {size}")
+    return lines
+
+
+def _kinds_of(files: Sequence[Path]) -> Counter[str]:
+    """How many files there are of which kind; a checkpoint counts once."""
+    records = [path for path in files if _what(path) == "record"]
+    kinds = Counter(_what(path) for path in files)
+    del kinds[""], kinds["record"]
+    if len(records) > MAX_LOOKED_AT:
+        kinds["record"] = len(records)
+        return kinds
+    for path in records:
+        try:
+            kinds[store.kind_of(path).kind] += 1
+        except EmotalkError:
+            kinds["damaged record"] += 1
+    configs, weights = ({path.parent for path in files if path.name == name} for name in CHECKPOINT)
+    checkpoints = len(configs & weights)
+    kinds["checkpoint"], kinds["file"] = checkpoints, kinds["file"] - 2 * checkpoints
+    return +kinds
+
+
+def _what(path: Path) -> str:
+    """What a file is by its name, "" for nothing of ours."""
+    suffix = path.suffix.lower()
+    if path.name.startswith("."):
+        return ""
+    if suffix == store.SUFFIX:
+        return "record"
+    if suffix in VIDEO_SUFFIXES:
+        return "video"
+    if suffix in RECORDING_SUFFIXES:
+        return "sound"
+    if suffix in PICTURE_SUFFIXES:
+        return "picture"
+    return "file" if suffix in DESCRIBERS else ""
 
 
 def _count(path: Path, kind: type[Record], counted: _Kind) -> None:
@@ -82,7 +177,7 @@ def _kind_lines(name: str, counted: _Kind) -> list[str]:
     seconds = f", {counted.seconds / 60:.1f} min" if counted.seconds else ""
     frames = f", {counted.frames} frames" if counted.frames else ""
     size = f"{counted.size_bytes / 1e6:.1f} MB"
-    lines = [f"{name}: {counted.files} files{seconds}{frames}, {size}"]
+    lines = [f"{name}: {plural(counted.files, 'file')}{seconds}{frames}, {size}"]
     for what in ("dataset", "speaker", "emotion", "split"):
         counts = Counter(str(getattr(labels, what)) for labels in counted.labels)
         named = {value: count for value, count in counts.items() if value}

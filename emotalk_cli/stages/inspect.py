@@ -1,4 +1,4 @@
-"""inspect: what a record, a video, a checkpoint or a folder is, in words and as a picture."""
+"""inspect: what a file or a folder of the project is, in words; a record also as a picture."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from emotalk_cli import store
+from emotalk_cli.datasets.clip_source import VIDEO_SUFFIXES
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.media import probe
+from emotalk_cli.render.content_credentials import read_signature
+from emotalk_cli.render.video import read_made_by, read_note
+from emotalk_cli.stages.extract_audio import RECORDING_SUFFIXES
+from emotalk_cli.stages.file_words import file_lines, size_text
 from emotalk_cli.stages.record_words import made_by_lines, record_lines
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+MEDIA_SUFFIXES = VIDEO_SUFFIXES | RECORDING_SUFFIXES
 CARD_LINES = 40
 """So much of a checkpoint's card is shown."""
 
@@ -29,21 +35,33 @@ class Description:
 
 
 def inspect(path: Path, *, plot: Path | None = None) -> Description:
-    """Describe a record, a video, a checkpoint folder or a folder of records.
+    """Describe a record, a video or another file of the project, a checkpoint or another folder.
 
     `plot` also draws a record into that PNG file. Raises EmotalkError for anything else, for what
     is damaged, and where there is nothing to draw.
     """
-    if path.is_dir() or path.suffix.lower() in VIDEO_SUFFIXES:
+    if not path.exists():
+        raise EmotalkError(f"There is no file or folder {path}.", "Check the path.")
+    if not path.is_dir() and _is_record(path):
+        record = store.read(path, store.kind_of(path))
         if plot is not None:
-            raise EmotalkError(f"{path} cannot be drawn.", "Give --plot with one record (.h5).")
-        return Description(path, _folder_lines(path) if path.is_dir() else _video_lines(path))
-    record = store.read(path, store.kind_of(path))
-    if plot is not None:
-        from emotalk_cli.stages.record_plots import draw
+            from emotalk_cli.stages.record_plots import draw
 
-        draw(record, plot)
-    return Description(path, record_lines(record, path), plot)
+            draw(record, plot)
+        return Description(path, record_lines(record, path), plot)
+    if plot is not None:
+        raise EmotalkError(f"{path} cannot be drawn.", "Give --plot with one record (.h5).")
+    if path.is_dir():
+        return Description(path, _folder_lines(path))
+    return Description(path, file_lines(path) or _media_lines(path))
+
+
+def _is_record(path: Path) -> bool:
+    """By its name or its first bytes, whatever its name."""
+    if path.suffix.lower() == store.SUFFIX:
+        return True
+    with path.open("rb") as file:
+        return file.read(len(store.HDF5_SIGNATURE)) == store.HDF5_SIGNATURE
 
 
 def _folder_lines(folder: Path) -> tuple[str, ...]:
@@ -80,17 +98,31 @@ def _checkpoint_lines(folder: Path) -> tuple[str, ...]:
     return (*lines, f"card ({card.name}):", *shown, *more)
 
 
-def _video_lines(path: Path) -> tuple[str, ...]:
-    """Size, rate and length, whether the video says that it is synthetic, and who made it."""
-    from emotalk_cli.media import probe
-    from emotalk_cli.render.video import read_made_by, read_note
-
-    info = probe(path)
+def _media_lines(path: Path) -> tuple[str, ...]:
+    """A sound's length; a video's size, rate and length, and what it says of how it was made."""
+    try:
+        info = probe(path)
+    except EmotalkError as error:
+        if path.suffix.lower() in MEDIA_SUFFIXES:
+            raise
+        raise EmotalkError(
+            f"{path} is neither a file of emotalk nor video, sound or picture.",
+            "`emotalk inspect` knows records (.h5), videos, sounds, pictures, checkpoints, the "
+            "CSV, JSON, YAML, HTML and glTF files of its commands, and folders of them.",
+        ) from error
+    length, size = f"{info.duration_s or 0:.2f} s", size_text(path.stat().st_size)
+    if not info.has_video:
+        return (
+            f"{path}: sound, {length}, {size}",
+            f"read by: `emotalk generate {path}` and `emotalk extract-audio {path}`",
+        )
     note, made_by = read_note(path), read_made_by(path)
+    signature = read_signature(path)
     return (
         f"{path}: video, {info.width_px} x {info.height_px} px, {info.fps or 0:g} fps, "
-        f"{info.duration_s or 0:.2f} s, {'with' if info.has_audio else 'without'} sound",
+        f"{length}, {'with' if info.has_audio else 'without'} sound, {size}",
         f"it says: {note}" if note else "it does not say whether it is synthetic",
+        *((signature,) if signature else ()),
         *(made_by_lines(_plain(made_by)) if made_by else ("made by: not emotalk, or not told",)),
     )
 

@@ -1,6 +1,8 @@
-"""inspect on videos, checkpoints and folders; plots of tracks and scores."""
+"""inspect on videos, checkpoints, folders and other files; plots of tracks and scores."""
 
 import csv
+import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from emotalk_cli.batch import Failure, write_failures
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.media import ffmpeg_binary
+from emotalk_cli.render.content_credentials import ContentCredentials
 from emotalk_cli.render.video import VideoWriter, read_note
 from emotalk_cli.schema import (
     AudioFeatures,
@@ -18,10 +23,16 @@ from emotalk_cli.schema import (
     ScoreRow,
     Scores,
 )
+from emotalk_cli.stages.decoder_training import training_options
+from emotalk_cli.stages.export_motion import export_motion
+from emotalk_cli.stages.generate import DEMO_SPEECH
 from emotalk_cli.stages.inspect import inspect
 from emotalk_cli.stages.motion_making import WEIGHTS
+from emotalk_cli.stages.score import score
 from emotalk_cli.store import write
+from tests.render.test_provenance import certificates
 from tests.stages.test_fit_3dmm import put_clip
+from tests.stages.track_help import track_of
 
 MADE_BY = MadeBy("test", "1.2", {"speed": 3}, seed=7, inputs={"face": "ab" * 32})
 
@@ -112,8 +123,8 @@ def test_a_folder_is_counted(tmp_path: Path) -> None:
     assert "emotions: 2: happy (1), sad (2)" in text
     assert "face models: toy (3)" in text
     assert "error of the fit: 0.52 px" in text
-    assert "Clip: 1 files" in text
-    assert "AudioFeatures: 1 files, 1.0 min" in text
+    assert "Clip: 1 file" in text
+    assert "AudioFeatures: 1 file, 1.0 min" in text
     assert "damaged: 1: broken.h5" in text
     assert "failures: 3 in failures.csv" in text
     assert "2 x ... has no face." in text
@@ -125,6 +136,98 @@ def test_a_folder_of_other_things_is_refused(tmp_path: Path) -> None:
         inspect(tmp_path)
     with pytest.raises(EmotalkError, match="cannot be drawn"):
         inspect(tmp_path, plot=tmp_path / "a.png")
+
+
+def moving(folder: Path, name: str, phase: float) -> Path:
+    """A track of 30 frames of the default model whose jaw moves."""
+    pose = np.tile(np.array([0, 0, 0, 0, 0, -0.75], np.float32), (30, 1))
+    jaw = 0.3 + 0.2 * np.sin(np.arange(30) / 3 + phase)
+    labels = Labels(clip_id=name, speaker="x")
+    return write(track_of({"jawOpen": jaw}, pose, labels), folder / f"{name}.h5")
+
+
+def test_what_export_writes_is_told(tmp_path: Path) -> None:
+    path = moving(tmp_path, "a", 0.0)
+    table = str(inspect(export_motion(path, tmp_path / "m.csv", timecode="01:00:00:00").path))
+    assert "Live Link Face capture, 30 frames at 25/s, 1.16 s from 01:00:00:00" in table
+    assert "52 face units and the angles of head and eyes" in table
+    assert f"`emotalk generate --motion {tmp_path / 'm.csv'}`" in table
+    scene = export_motion(path, tmp_path / "m.glb").path
+    assert "52 face units, 30 frames, 1.16 s" in str(inspect(scene))
+    assert "made by: `emotalk export`" in str(inspect(scene))
+    scene.write_bytes(scene.read_bytes()[:300])
+    with pytest.raises(EmotalkError, match=r"no whole \.glb file"):
+        inspect(scene)
+
+
+def test_what_score_writes_is_told_and_so_is_its_folder(tmp_path: Path) -> None:
+    for side, phase in (("made", 0.2), ("true", 0.0)):
+        for name in ("a", "b"):
+            moving(tmp_path / side, name, phase)
+    out = tmp_path / "report"
+    score(tmp_path / "made", tmp_path / "true", out)
+    assert "scores, one row per clip and metric" in str(inspect(out / "scores.csv"))
+    assert "made by: `emotalk score`" in str(inspect(out / "scores.json"))
+    assert "report, 'Scores: made against true'" in str(inspect(out / "report.html"))
+    assert f"written by `emotalk score`; open {out}/report.html" in str(inspect(out))
+    below = str(inspect(tmp_path))
+    assert "made/: 2 FaceTrack" in below
+    assert "report/: 1 Scores, 3 files" in below
+
+
+def test_tables_and_options_are_told_by_their_columns_and_keys(tmp_path: Path) -> None:
+    write_failures([Failure("a", "score", "Too dark.")], tmp_path)
+    assert "list of failures, 1 row of" in str(inspect(tmp_path / "failures.csv"))
+    (tmp_path / "jobs.csv").write_text("audio,face,emotion\na.wav,b.jpg,sad\n")
+    assert f"--manifest {tmp_path / 'jobs.csv'} -o" in str(inspect(tmp_path / "jobs.csv"))
+    (tmp_path / "train.yaml").write_text(training_options(None, steps=None, overfit=None))
+    assert "train-lip --config" in str(inspect(tmp_path / "train.yaml"))
+    (tmp_path / "keys.yaml").write_text("0: neutral\n1.5: happy\n")
+    assert "emotions over time, 2 keys" in str(inspect(tmp_path / "keys.yaml"))
+    assert "weights of a network" in str(inspect(WEIGHTS / "lip" / "model.safetensors"))
+    assert "config" not in str(inspect(WEIGHTS / "emotion_reader.json"))
+    assert "made by: `emotalk experiment`" in str(inspect(WEIGHTS / "emotion_reader.json"))
+
+
+def test_sounds_pictures_and_videos_of_any_name_are_told(tmp_path: Path) -> None:
+    assert "sound, " in str(inspect(DEMO_SPEECH))
+    video = put_video(tmp_path / "a.mp4", synthetic=True)
+    inspect(write(track(), tmp_path / "t.h5"), plot=tmp_path / "t.png")
+    assert "picture, PNG, " in str(inspect(tmp_path / "t.png"))
+    for name in ("a.flv", "a.nut"):
+        command = [ffmpeg_binary(), "-v", "error", "-i", str(video), str(tmp_path / name)]
+        subprocess.run(command, check=True)
+        assert "video, 64 x 48 px" in str(inspect(tmp_path / name))
+    assert "FaceTrack" in str(inspect(Path(shutil.copy(tmp_path / "t.h5", tmp_path / "t.bin"))))
+    assert "2 videos, " in str(inspect(tmp_path))
+    for name, content in (("a.txt", "notes"), ("a.csv", "this,that\n"), ("a.json", "[1]")):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(EmotalkError, match="neither a file of emotalk nor"):
+            inspect(tmp_path / name)
+
+
+def test_a_signed_video_is_said_to_be_signed(tmp_path: Path) -> None:
+    video = put_video(tmp_path / "a.mp4", synthetic=True)
+    assert "C2PA" not in str(inspect(video))
+    pytest.importorskip("c2pa")
+    ContentCredentials(*certificates(tmp_path)).sign(video, MADE_BY)
+    assert "signed (C2PA) by test, whom no list of trust names; unchanged since" in str(
+        inspect(video)
+    )
+    content = bytearray(video.read_bytes())
+    content[content.rindex(b"mdat") + 40] ^= 0xFF
+    video.write_bytes(content)
+    assert "but the video or the signature was changed since" in str(inspect(video))
+
+
+def test_folders_of_folders_are_counted(tmp_path: Path) -> None:
+    for place in ("tracks", "audio"):
+        moving(tmp_path / place, "a", 0.0)
+    shutil.copytree(WEIGHTS / "lip", tmp_path / "decoders" / "lip" / "seed0")
+    text = str(inspect(tmp_path))
+    assert "`emotalk train-emo" in text
+    assert "tracks/: 1 FaceTrack" in text
+    assert "decoders/: 1 checkpoint" in text
 
 
 def test_tracks_are_drawn_with_their_errors_and_losses(tmp_path: Path) -> None:

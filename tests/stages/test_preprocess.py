@@ -153,5 +153,4 @@ def test_inspect_tells_and_draws(clips: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(EmotalkError, match=r"ends in \.png"):
         inspect(clips / "a.h5", plot=tmp_path / "a.jpg")
-    with pytest.raises(EmotalkError, match="not a readable HDF5 file"):
-        inspect(clips / "manifest.csv")
+    assert "list of clips with what became of each" in str(inspect(clips / "manifest.csv"))
