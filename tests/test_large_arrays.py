@@ -1,8 +1,11 @@
 """Long recordings: arrays on disk hold what those in memory would, and memory stays constant."""
 
 import functools
+import platform
+import resource
 import tempfile
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from emotalk_cli.audio.mel_encoder import MelEncoder
 from emotalk_cli.audio.waveform import check_waveform, load_waveform
 from emotalk_cli.decoders.conditions import Heard, hear
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.large_arrays import roomy
+from emotalk_cli.large_arrays import give_back, roomy
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.schema import AudioFeatures, MadeBy
 from emotalk_cli.stages.generate import DEMO_SPEECH
@@ -63,6 +66,22 @@ def test_memory_does_not_grow_with_the_recording(monkeypatch: pytest.MonkeyPatch
         tracemalloc.stop()
     # Of the 40 s more, the samples alone would take 2.6 MB; some numbers a row may stay.
     assert peaks[1] - peaks[0] < 1_000_000
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep nothing")
+def test_freed_memory_is_given_back() -> None:
+    """Small arrays between kept ones cannot be returned by themselves."""
+    kept = [(np.ones(1000, np.float32), np.ones(25_000, np.float32)) for _ in range(600)]
+    held = [small for small, _ in kept]
+    del kept
+    before_bytes = resident_bytes()
+    give_back()
+    assert before_bytes - resident_bytes() > 30_000_000
+    assert len(held) == 600
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
+from emotalk_cli.large_arrays import give_back
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.import_motion import read_motion
@@ -147,7 +148,9 @@ def _prepared(
         loaded = pool.submit(_load, options)
         renderer = pool.submit(lambda: make_renderer(seen.result(), options))
         features, still, decoders = heard.result(), seen.result().still, loaded.result()
-        motion, weights = _motion(features, still, decoders, direction, options)
+        give_back()
+        motion, weights = _motion(features, still, decoders, direction, options, progress)
+        give_back()
         track = on_face(motion, weights, features, still, direction, options.fps, made_by)
         return track, renderer.result()
 
@@ -174,7 +177,9 @@ def _hear(
     """The speech, where the motion needs it."""
     if audio is None or (options.motion is not None and options.blink_rate is None):
         return None
-    return listen(audio, options, made_by, progress)
+    features = listen(audio, options, made_by, progress)
+    give_back()
+    return features
 
 
 def _load(options: VideoOptions) -> Decoders | None:
@@ -189,11 +194,12 @@ def _motion(
     decoders: Decoders | None,
     direction: Direction,
     options: VideoOptions,
+    progress: Progress,
 ) -> tuple[Motion, NDArray[np.float32] | None]:
     """Motion and emotion weights: those of the file `options.motion`, or decoded from speech."""
     if decoders is None or features is None:
         assert options.motion is not None
-        return read_motion(options.motion, options.fps), None
+        return read_motion(options.motion, options.fps, progress), None
     return perform(features, still, decoders, direction, options.fps, options.seed)
 
 
