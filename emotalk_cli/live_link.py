@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +46,9 @@ MOST_RAD = float(np.pi)
 """No head turns further: a file with larger angles gives them in degrees."""
 CLOCKS_HZ = (24, 25, 30, 48, 50, 60, 120)
 DAY_S = 86400
+MAX_SHOWN = 60
+"""Characters of a foreign header that are shown."""
+SPIKE_FRAMES = 3
 MIDNIGHT = "00:00:00:00"
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)")
 
@@ -55,6 +58,7 @@ class Capture:
     """Unit values (T, U) in 0..1 at `times_s` (T,), rising from 0; names of the U units.
 
     `angles_rad` (T, 9): ANGLES, 0 where a file has none. `start`: the first frame's time code.
+    `notes`: what people should know of the file.
     """
 
     names: tuple[str, ...]
@@ -62,6 +66,7 @@ class Capture:
     times_s: NDArray[np.float64]
     angles_rad: Float = field(default_factory=lambda: np.zeros((0, len(ANGLES)), np.float32))
     start: str = MIDNIGHT
+    notes: tuple[str, ...] = ()
 
     def at_rate(self, fps: float, names: Sequence[str]) -> tuple[Float, NDArray[np.bool_]]:
         """Values (T, len(names)) at k / fps and whether each was measured (T,).
@@ -107,31 +112,84 @@ def head_angles(turns_rad: Float) -> Float:
 
 
 def read_live_link(path: Path) -> Capture:
-    """Read a CSV; raises ValueError, OSError or csv.Error where it is none."""
+    """Read a CSV; a cell that is no number becomes nan, a row that is none is left out and noted.
+
+    Raises ValueError, OSError or csv.Error where the file is no such CSV.
+    """
     with path.open(newline="", encoding="utf-8-sig") as file:
-        header, *rows = list(csv.reader(file))
+        reader = csv.reader(file)
+        header = [name.strip() for name in next(reader, [])]
+        rows = [(reader.line_num, row) for row in reader if row]
+    if [name.casefold() for name in header[:2]] != [name.casefold() for name in HEADER[:2]]:
+        raise ValueError(
+            f"its first line must name the columns {', '.join(HEADER[:4])}, ..., "
+            f"{HEADER[-1]}, not {', '.join(header)[:MAX_SHOWN] or 'nothing'}"
+        )
     last = next((i for i, name in enumerate(header) if name.startswith("Head")), len(header))
-    full = [row for row in rows if len(row) >= last and row[1].strip() != "0"]
+    seen = [(line, row) for line, row in rows if len(row) < 2 or row[1].strip() != "0"]
+    full = [row for _, row in seen if _is_frame(row, last)]
+    odd = [line for line, row in seen if not _is_frame(row, last)]
+    if odd and not full:
+        raise ValueError(
+            f"line {odd[0]} does not have a time code (hh:mm:ss:frame) and {last - 2} values, and "
+            "no other line has"
+        )
     if not full:
         raise ValueError("no frame shows a face")
-    values = np.array([row[2:last] for row in full], np.float32)
-    codes = [_TIMECODE.fullmatch(row[0].strip()) for row in full]
-    if None in codes:
-        raise ValueError("a time code is not hh:mm:ss:frame")
-    parts = np.array([[float(part) for part in code.groups()] for code in codes if code])
+    notes = [
+        f"{len(odd)} of {len(seen)} lines are no frames and left out, such as line {number}."
+        for number in odd[:1]
+    ]
+    return Capture(
+        names=tuple(name[:1].lower() + name[1:] for name in header[2:last]),
+        values=_numbers(row[2:last] for row in full),
+        times_s=_times_s([row[0] for row in full]),
+        angles_rad=_angles(header[last:], full, last),
+        start=full[0][0].strip(),
+        notes=tuple(notes),
+    )
+
+
+def _is_frame(row: Sequence[str], last: int) -> bool:
+    return len(row) >= last and _TIMECODE.fullmatch(row[0].strip()) is not None
+
+
+def _numbers(rows: Iterable[Sequence[str]]) -> Float:
+    return np.array([[_number(cell) for cell in row] for row in rows], np.float32)
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def _times_s(codes: Sequence[str]) -> NDArray[np.float64]:
+    """Time codes -> seconds since the first, over midnight too."""
+    found = [_TIMECODE.fullmatch(code.strip()) for code in codes]
+    parts = np.array([[float(part) for part in code.groups()] for code in found if code])
     clock_hz = next((hz for hz in CLOCKS_HZ if hz > parts[:, 3].max()), CLOCKS_HZ[-1])
     times = parts[:, :3] @ (3600.0, 60.0, 1.0) + parts[:, 3] / clock_hz
     times += DAY_S * np.cumsum(np.diff(times, prepend=times[0]) < -DAY_S / 2)
-    names = tuple(name[:1].lower() + name[1:] for name in header[2:last])
-    angles = np.zeros((len(full), len(ANGLES)), np.float32)
-    if tuple(header[last:]) == ANGLES and all(len(row) >= len(header) for row in full):
-        angles = np.array([row[last : len(header)] for row in full], np.float32)
-        if not np.isfinite(angles).all():
-            raise ValueError("an angle is no number")
-        if np.abs(angles).max() > MOST_RAD:
-            angles = np.radians(angles)
-    start = full[0][0].strip()
-    return Capture(names, values, times - times[0], angles, start)
+    return np.asarray(times - times[0])
+
+
+def _angles(names: Sequence[str], rows: Sequence[Sequence[str]], first: int) -> Float:
+    """ANGLES (T, 9) rad from the column `first` on; 0 where a file has others, nan if impossible.
+
+    One wrong cell does not decide whether they are degrees.
+    """
+    from scipy.ndimage import median_filter
+
+    if tuple(names) != ANGLES:
+        return np.zeros((len(rows), len(ANGLES)), np.float32)
+    padding = [""] * len(ANGLES)
+    angles = _numbers([*row[first:], *padding][: len(ANGLES)] for row in rows)
+    size = np.abs(np.nan_to_num(angles, posinf=0.0, neginf=0.0))
+    if median_filter(size, (SPIKE_FRAMES, 1)).max() > MOST_RAD:
+        angles = np.radians(angles)
+    return np.where(np.abs(angles) <= MOST_RAD, angles, np.nan).astype(np.float32)
 
 
 def write_live_link(

@@ -11,20 +11,27 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotalk_cli.datasets.clip_source import ClipSource, files_below, safe_id, unique_ids
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.live_link import Capture, read_live_link
+from emotalk_cli.live_link import UNITS, Capture, read_live_link
 from emotalk_cli.schema import Labels
 
 NAME = "arkit"
 MOTION_SUFFIXES = (".csv", ".json")
 SOUND_SUFFIXES = (".wav", ".m4a", ".mp3", ".flac", ".mov", ".mp4")
 HEAD_BYTES = 200
+POSSIBLE = (-1.0, 2.0)
+"""A calibrated unit goes somewhat beyond 0..1; what is further is no value of one."""
+MAX_WRONG = 0.2
+"""Share of the values that may be filled from the others."""
+MAX_NAMED = 6
 _BEAT_NAME = re.compile(r"\d+_([a-z]+)_\d_\d+_\d+", re.IGNORECASE)
 _VARIANT = re.compile(r"_(cal|raw)$", re.IGNORECASE)
 
@@ -71,17 +78,77 @@ def find_clips(root: Path) -> list[ClipSource]:
 
 
 def read_capture(path: Path) -> Capture:
-    """Read one capture. Raises EmotalkError where it is damaged or too short."""
+    """Read one capture, its faults mended from the frames around and told in its `notes`.
+
+    Raises EmotalkError where it is none, damaged beyond that or too short.
+    """
     try:
         read = read_live_link if path.suffix.lower() == ".csv" else _read_beat
         found = read(path)
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise EmotalkError(f"{path} cannot be read as a face capture: {error}.", _HELP) from error
     keep = np.flatnonzero(np.diff(np.maximum.accumulate(found.times_s), prepend=-1.0) > 0)
-    if keep.size < 2 or not np.isfinite(found.values).all():
-        raise EmotalkError(f"{path} holds {keep.size} usable frames.", _HELP)
+    if keep.size < 2:
+        raise EmotalkError(f"{path} holds {keep.size} frame(s) with a time of its own.", _HELP)
     angles = found.angles_rad[keep] if len(found.angles_rad) else found.angles_rad
-    return replace(found, values=found.values[keep], times_s=found.times_s[keep], angles_rad=angles)
+    found = replace(
+        found, values=found.values[keep], times_s=found.times_s[keep], angles_rad=angles
+    )
+    return _mended(path, found)
+
+
+def _mended(path: Path, found: Capture) -> Capture:
+    """The capture with its wrong values filled from the frames around."""
+    low, high = POSSIBLE
+    wrong = ~((found.values >= low) & (found.values <= high))  # nan is wrong
+    held = ~wrong.all(axis=0)
+    names = {name.casefold() for name, some in zip(found.names, held, strict=True) if some}
+    missing = [name for name in UNITS if name.casefold() not in names]
+    if len(missing) == len(UNITS):
+        raise EmotalkError(f"{path} has no value of any ARKit unit, such as JawOpen.", _HELP)
+    faults = wrong & held
+    if faults[:, held].mean() > MAX_WRONG:
+        raise EmotalkError(
+            f"{path}: {faults.sum()} of {faults[:, held].size} values are no numbers from 0 to 1.",
+            _HELP,
+        )
+    lost = ~np.isfinite(found.angles_rad)
+    values = np.where(held, found.values, 0.0).astype(np.float32)
+    return replace(
+        found,
+        values=_filled(values, faults, found.times_s),
+        angles_rad=_filled(found.angles_rad, lost, found.times_s),
+        notes=(*found.notes, *_notes(found, missing, faults, int(lost.sum()))),
+    )
+
+
+def _filled(
+    values: NDArray[np.float32], wrong: NDArray[np.bool_], times_s: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Values (T, C) with the wrong ones between those before and after them; 0 if all are."""
+    result = np.where(wrong, 0.0, values).astype(np.float32)
+    for column in np.flatnonzero(wrong.any(axis=0) & ~wrong.all(axis=0)):
+        good = ~wrong[:, column]
+        result[:, column] = np.interp(times_s, times_s[good], values[good, column])
+    return result
+
+
+def _notes(
+    found: Capture, missing: Sequence[str], faults: NDArray[np.bool_], lost: int
+) -> Iterator[str]:
+    """What was wrong with a capture, in words."""
+    if missing:
+        more = len(missing) - MAX_NAMED
+        listed = ", ".join(missing[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+        yield f"{len(missing)} of {len(UNITS)} units are missing and stay at rest: {listed}."
+    if faults.any():
+        row, column = np.argwhere(faults)[0]
+        yield (
+            f"{faults.sum()} of {faults.size} values are no numbers from 0 to 1 and filled from "
+            f"the frames around, the first in {found.names[column]} at {found.times_s[row]:.2f} s."
+        )
+    if lost:
+        yield f"{lost} angles of head or eyes are impossible and filled from the frames around."
 
 
 _HELP = "Export it again from Live Link Face (CSV) or take it anew from BEAT."

@@ -103,4 +103,8 @@ def _filtered(
             f"--{option}: nothing is called '{missing[0]}' here.",
             f"There are: {', '.join(sorted(filter(None, known.values()))) or 'no such labels'}.",
         )
-    return [clip for clip in clips if key(clip).casefold() in chosen]
+    return [
+        clip
+        for clip in clips
+        if key(clip).casefold() in chosen or (clip.problem and not key(clip))  # it may be meant
+    ]

@@ -28,6 +28,7 @@ class ClipSource:
 
     `sound` is a file of its own where the video's own track is not the one to use. `words` are
     (start s, end s, word). `missing_sound` names the sound file that should be there and is not.
+    `problem` says why the clip cannot be made, where what is listed of it is wrong.
     """
 
     path: Path
@@ -35,6 +36,7 @@ class ClipSource:
     sound: Path | None = None
     words: Words = ()
     missing_sound: str = ""
+    problem: str = ""
 
 
 def safe_id(*parts: str) -> str:

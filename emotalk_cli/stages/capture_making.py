@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import FaceTrack, MadeBy
-from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob
+from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, refuse_wrong
 from emotalk_cli.stages.track_making import load_face_model
 
 DISTANCE_M = 0.7
 CAMERA = (1400.0, 512.0, 512.0, 1024.0, 1024.0)  # focal length, centre and size in px
+
+
+def options_of(job: ClipJob) -> dict[str, Any]:
+    """What decides about the record beside its inputs."""
+    return {"fps": job.options.fps, "labels": job.source.labels}
 
 
 def make_track(job: ClipJob) -> ClipDone:
@@ -22,6 +29,7 @@ def make_track(job: ClipJob) -> ClipDone:
     from emotalk_cli.datasets.arkit import read_capture
 
     source, fps = job.source, job.options.fps
+    refuse_wrong(source)
     if source.sound is None:
         raise EmotalkError(f"There is no {source.missing_sound} beside {source.path}.")
     model = load_face_model("default")
@@ -30,10 +38,13 @@ def make_track(job: ClipJob) -> ClipDone:
         "sound": safe_files.sha256_of(source.sound),
         "face_model": model.sha256,
     }
-    made_by = MadeBy(STAGE, __version__, {"fps": fps, "labels": source.labels}, inputs=inputs)
+    made_by = MadeBy(STAGE, __version__, options_of(job), inputs=inputs)
     skipped = store.is_done(job.path, made_by, overwrite=job.overwrite)
+    notes: tuple[str, ...] = ()
     if not skipped:
-        expression, valid = read_capture(source.path).at_rate(fps, model.expression_names)
+        capture = read_capture(source.path)
+        notes = capture.notes
+        expression, valid = capture.at_rate(fps, model.expression_names)
         pose = np.tile(np.array([0, 0, 0, 0, 0, -DISTANCE_M], np.float32), (len(valid), 1))
         track = FaceTrack(
             made_by=made_by,
@@ -51,4 +62,4 @@ def make_track(job: ClipJob) -> ClipDone:
         )
         store.write(track, job.path)
     frames = store.array_shape(job.path, "expression")[0]
-    return ClipDone(frames, frames / fps, safe_files.sha256_of(job.path), skipped)
+    return ClipDone(frames, frames / fps, safe_files.sha256_of(job.path), skipped, notes)

@@ -9,6 +9,7 @@ import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,7 @@ class ClipDone:
     seconds: float
     sha256: str
     skipped: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class _Tracked:
 def make_clip(job: ClipJob) -> ClipDone:
     """Make the Clip of one job, unless it is there already."""
     safe_files.remove_leftovers(Path(tempfile.gettempdir()))
+    refuse_wrong(job.source)
     made_by = _made_by(job)
     if store.is_done(job.path, made_by, overwrite=job.overwrite):
         frames = store.array_shape(job.path, "landmarks")[0]
@@ -95,6 +98,23 @@ def make_clip(job: ClipJob) -> ClipDone:
         record = _clip(job, made_by, info, folder)
         store.write(record, job.path)
     return _done(job, len(record.valid), skipped=False)
+
+
+def refuse_wrong(source: ClipSource) -> None:
+    """Raise EmotalkError for a clip that is listed wrongly."""
+    if source.problem:
+        raise EmotalkError(source.problem)
+
+
+def options_of(job: ClipJob) -> dict[str, Any]:
+    """What decides about the record beside its inputs."""
+    options = job.options
+    return {
+        "fps": options.fps,
+        "crop_size_px": options.crop_size_px if options.keep_frames else 0,
+        "face": options.face,
+        "labels": job.source.labels,
+    }
 
 
 def _done(job: ClipJob, frames: int, *, skipped: bool) -> ClipDone:
@@ -130,17 +150,11 @@ def _clip(job: ClipJob, made_by: MadeBy, info: MediaInfo, spool: Path) -> Clip:
 
 
 def _made_by(job: ClipJob) -> MadeBy:
-    clip, options = job.source, job.options
+    clip = job.source
     inputs = {"video": safe_files.sha256_of(clip.path)}
     if clip.sound is not None:
         inputs["sound"] = safe_files.sha256_of(clip.sound)
-    chosen = {
-        "fps": options.fps,
-        "crop_size_px": options.crop_size_px if options.keep_frames else 0,
-        "face": options.face,
-        "labels": clip.labels,
-    }
-    return MadeBy(STAGE, __version__, chosen, inputs=inputs)
+    return MadeBy(STAGE, __version__, options_of(job), inputs=inputs)
 
 
 def _sound_file(source: ClipSource, info: MediaInfo) -> Path | None:

@@ -33,6 +33,10 @@ REST = (0.0, 0.0, 0.0, 0.0, 0.0, -0.75)
 MIN_SPEAKERS = 5
 DONE = "records.json"
 SETS_FOLDER = "sets"
+NEXT_STEP = (
+    "Choose another folder with -o for a new experiment, or take the change back to go on with "
+    "this one."
+)
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,10 @@ def records_of(data: Path, out: Path, plan: DataPlan, workers: int, progress: Pr
     if (data / TRACKS).is_dir() and (data / AUDIO).is_dir():
         return data
     clips = out / "clips"
-    preprocess(data, clips, keep_frames=False, workers=workers, progress=progress)
+    try:
+        preprocess(data, clips, keep_frames=False, workers=workers, progress=progress)
+    except StaleOutputError as error:
+        raise EmotalkError(error.problem, NEXT_STEP) from error
     fit_3dmm(clips, out / TRACKS, workers=workers, progress=progress)
     extract_audio(
         clips,
@@ -126,11 +133,7 @@ def refuse_other(place: Path, before: Any, made_by: MadeBy) -> None:
     try:
         store.refuse_other(place, before, made_by)
     except StaleOutputError as error:
-        raise EmotalkError(
-            error.problem,
-            "Choose another folder with -o for a new experiment, or take the change back to go on "
-            "with this one.",
-        ) from error
+        raise EmotalkError(error.problem, NEXT_STEP) from error
 
 
 def _made_by(home: Path, away: Path | None, plan: DataPlan) -> MadeBy:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import FaceTrack
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ ASKEW_RAD = 0.15
 is its motion around the middle. Postures of emotions are less."""
 
 
-def read_motion(path: Path, fps: float) -> Motion:
+def read_motion(path: Path, fps: float, progress: Progress = Quiet()) -> Motion:
     """Motion of a file at `fps`: expression (T, E) above rest and head deltas (T, 6).
 
     The units are those of the default face model, in its order. Raises EmotalkError for a file
@@ -47,7 +48,10 @@ def read_motion(path: Path, fps: float) -> Motion:
         return _of_track(path, fps)
     from emotalk_cli.datasets.arkit import read_capture
 
-    return _of_capture(read_capture(path), fps, load_default_face_model().expression_names)
+    capture = read_capture(path)
+    for note in capture.notes:
+        progress.note(f"{path.name}: {note}")
+    return _of_capture(capture, fps, load_default_face_model().expression_names)
 
 
 def above_rest(track: FaceTrack) -> Float:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emotalk_cli import batch, safe_files, store
 from emotalk_cli.datasets import arkit
 from emotalk_cli.datasets.catalogue import Choice, find_clips
+from emotalk_cli.datasets.clip_source import ClipSource
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.stages.capture_making import make_track
-from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options, make_clip
+from emotalk_cli.remarks import gathered, write_remarks
+from emotalk_cli.stages import capture_making, clip_making
+from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options
+from emotalk_cli.stages.earlier_clips import refuse_other_options
 
 COLUMNS = (
     *("clip", "path", "sound", "speaker", "emotion", "intensity", "view", "split"),
@@ -66,7 +69,8 @@ def preprocess(
     to the end of the last. `face` is largest, central or a number from the left. Clips that are
     done are skipped; clips that show the face in less than the share `min_valid` of their frames
     fail. Captures without pictures (`arkit`) become FaceTracks. Also writes manifest.csv, and
-    failures.csv where something failed.
+    failures.csv and notes.csv where something failed or is to be said. Raises StaleOutputError
+    before it writes anything where `out` holds what was made with other options.
     """
     options = Options(fps, keep_frames, crop_size_px, face, min_valid)
     _check_options(options)
@@ -81,12 +85,15 @@ def preprocess(
         ],
         shard,
     )
+    captured = jobs[0].source.labels.dataset == arkit.NAME if jobs else False
+    refuse_other_options(jobs, capture_making.options_of if captured else clip_making.options_of)
+    if not captured:
+        _tell_missing_sounds(clips, progress)
     safe_files.remove_leftovers(out)
     done: dict[str, ClipDone] = {}
-    captured = jobs[0].source.labels.dataset == arkit.NAME if jobs else False
     with one_run(out, STAGE, shard):
         failures = batch.run_jobs(
-            make_track if captured else make_clip,
+            capture_making.make_track if captured else clip_making.make_clip,
             jobs,
             stage=STAGE,
             workers=workers,
@@ -96,8 +103,12 @@ def preprocess(
         )
         safe_files.remove_leftovers(out)  # of workers that were killed on the way
         batch.write_failures(failures, out, shard)
+        remarks = [(name, note) for name, one in done.items() for note in one.notes]
+        write_remarks(remarks, out, [name for name in done if not done[name].skipped], shard)
         manifest = out / batch.shard_name("manifest.csv", shard)
         _write_manifest(manifest, source, jobs, done, failures)
+    for line in gathered(remarks):
+        progress.note(line)
     return Preprocessed(
         clips=len(jobs),
         made=sum(not d.skipped for d in done.values()),
@@ -119,6 +130,15 @@ def _check_options(options: Options) -> None:
     if not 0 <= options.min_valid <= 1:
         raise EmotalkError(
             f"--min-valid {options.min_valid:g} makes no sense.", "Give a share from 0 to 1."
+        )
+
+
+def _tell_missing_sounds(clips: Sequence[ClipSource], progress: Progress) -> None:
+    lacking = [clip.missing_sound for clip in clips if clip.missing_sound]
+    if lacking:
+        progress.note(
+            f"{len(lacking)} of {len(clips)} clips lack their sound file, such as {lacking[0]}: "
+            "the video's own sound is taken where it has one, the others fail."
         )
 
 

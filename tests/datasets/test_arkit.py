@@ -12,8 +12,11 @@ from emotalk_cli import store
 from emotalk_cli.datasets.arkit import read_capture
 from emotalk_cli.datasets.catalogue import detect_dataset, find_clips
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.live_link import ANGLES, UNITS, write_live_link
 from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.import_motion import read_motion
 from emotalk_cli.stages.preprocess import preprocess
+from tests.stages.corpus_help import Heard, rows_of
 
 
 def jaw(seconds: float) -> float:
@@ -95,13 +98,85 @@ def test_they_become_tracks(captures: Path, tmp_path: Path) -> None:
     assert preprocess(captures, tmp_path / "tracks").skipped == 2
 
 
+def whole(path: Path, **cells: str) -> Path:
+    """A capture of all columns, 100 frames, whose jaw opens evenly; `cells` replace frame 50's."""
+    values = np.full((100, len(UNITS)), 0.25, np.float32)
+    values[:, UNITS.index("jawOpen")] = np.linspace(0, 0.99, 100)
+    angles = np.full((100, len(ANGLES)), 0.1, np.float32)
+    write_live_link(path, values, angles, 25)
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    for name, text in cells.items():
+        rows[51][rows[0].index(name)] = text
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.mark.parametrize("text", ["nan", "", "99", "-7", "inf", "x"])
+def test_a_wrong_cell_is_counted_and_filled(text: str, tmp_path: Path) -> None:
+    assert read_capture(whole(tmp_path / "a.csv")).notes == ()
+    found = read_capture(whole(tmp_path / "b.csv", JawOpen=text))
+    (note,) = found.notes
+    assert note.startswith("1 of 5200 values") and "the first in jawOpen at 2.00 s" in note
+    jaw_at = found.values[:, found.names.index("jawOpen")]
+    np.testing.assert_allclose(jaw_at, np.linspace(0, 0.99, 100), atol=1e-5)
+
+
+@pytest.mark.parametrize("text", ["nan", "99", "x"])
+def test_a_wrong_angle_is_counted_and_filled(text: str, tmp_path: Path) -> None:
+    found = read_capture(whole(tmp_path / "a.csv", HeadYaw=text))
+    assert found.notes[0].startswith("1 angles of head or eyes are impossible")
+    np.testing.assert_allclose(found.angles_rad, 0.1, atol=1e-6)
+
+
+def test_lines_that_are_no_frames_are_counted(tmp_path: Path) -> None:
+    path = whole(tmp_path / "a.csv")
+    lines = path.read_text().splitlines()
+    lines[20:20] = ["garbage", "x,y,z", "00:00:01:0"]
+    path.write_text("\n".join(lines))
+    found = read_capture(path)
+    assert found.notes == ("3 of 103 lines are no frames and left out, such as line 21.",)
+    assert len(found.values) == 100
+
+
+def test_missing_columns_are_listed(tmp_path: Path) -> None:
+    path = whole(tmp_path / "a.csv")
+    path.write_text(path.read_text().replace("JawOpen", "JawOpn"))
+    assert read_capture(path).notes == ("1 of 52 units are missing and stay at rest: jawOpen.",)
+    few = read_capture(live_link(tmp_path / "b.csv")).notes
+    assert "50 of 52 units are missing" in few[0] and few[0].endswith("eyeWideLeft and 44 more.")
+
+
+def test_people_are_told_of_faults(tmp_path: Path) -> None:
+    root = tmp_path / "captures"
+    root.mkdir()
+    for name in ("a", "b"):
+        whole(root / f"{name}.csv", JawOpen="nan")
+        write_wav(root / f"{name}.wav")
+    heard = Heard()
+    preprocess(root, tmp_path / "tracks", progress=heard)
+    assert len(heard.notes) == 1
+    assert "1 of 5200 values" in heard.notes[0] and "The same of 1 more: b" in heard.notes[0]
+    assert rows_of(tmp_path / "tracks" / "notes.csv").keys() == {"a", "b"}
+    alone = Heard()
+    read_motion(root / "a.csv", 25.0, alone)
+    assert alone.notes[0].startswith("a.csv: 1 of 5200 values")
+
+
 def test_damaged_captures_are_refused(tmp_path: Path) -> None:
     header = "Timecode,BlendShapeCount,JawOpen\n"
+    two = header + "1:2:3:4,1,{0}\n1:2:3:5,1,{0}\n"
     for text, reason in (
+        ("", "must name the columns Timecode, .* not nothing"),
+        ("a,b\n", "must name the columns Timecode, BlendshapeCount, .* not a, b"),
         (header, "no frame shows a face"),
-        (header + "1:2:3:4,1,x\n", "could not convert"),
-        (header + "now,1,0.5\n", "time code"),
-        (header + "1:2:3:4,1,0.5\n", "1 usable frames"),
+        (two.format("x"), "no value of any ARKit unit"),
+        (two.format("99"), "no value of any ARKit unit"),
+        (two.replace("JawOpen", "JawOpn").format("0.5"), "no value of any ARKit unit"),
+        (header + "now,1,0.5\n", "line 2 does not have a time code"),
+        (header + "1:2:3:4,1,0.5\n", "1 frame.s. with a time of its own"),
+        (two.format("0.5") + "1:2:3:6,1,7\n", "1 of 3 values are no numbers from 0 to 1"),
     ):
         path = tmp_path / "a.csv"
         path.write_text(text)

@@ -168,15 +168,39 @@ def test_a_manifest(tmp_path: Path) -> None:
     for text, reason in (
         ("file\na.mp4\n", "no column 'path'"),
         ("path,mood\na.mp4,sad\n", "unknown column 'mood'"),
-        ("path,emotion\na.mp4,happy:2\n", "line 2: intensity '2'"),
-        ("path,emotion\na.mp4,happy:level_9\n", "There is no level 9"),
-        ("path,emotion\na.mp4,hangry\n", "line 2: there is no emotion called 'hangry'"),
-        ("path,intensity\na.mp4,7\n", "line 2: intensity '7'"),
-        ("path\na.mp4\nb/a.mp4\n", "names the clip 'a' twice"),
     ):
         path.write_text(text)
         with pytest.raises(EmotalkError, match=reason):
             find_clips(path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "clip_id", "reason"),
+    [
+        ("path,emotion", "b.mp4,happy:2", "b", "'2' is no strength"),
+        ("path,emotion", "b.mp4,happy:level_9", "b", "There is no level 9"),
+        ("path,emotion", "b.mp4,hapy", "b", "no emotion called 'hapy'. Did you mean happy"),
+        ("path,intensity", "b.mp4,7", "b", "'7' is no strength"),
+        ("path", "d/a.mp4", "a-2", "the clip 'a' is there already"),
+        ("path,emotion", ",sad", "line_3", "the column 'path' is empty"),
+        ("path,emotion", "b.mp4,sad,0.5", "b", "more cells than the first line"),
+    ],
+)
+def test_a_bad_row_of_a_manifest_is_a_bad_clip(
+    columns: str, row: str, clip_id: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "man.csv"
+    path.write_text(f"{columns}\na.mp4\n{row}\nc.mp4\n")
+    first, bad, last = find_clips(path)
+    assert (first.problem, last.problem, bad.labels.clip_id) == ("", "", clip_id)
+    assert bad.problem.startswith(f"{path}, line 3: ") and reason in bad.problem
+
+
+def test_a_bad_row_is_not_lost_by_a_choice(tmp_path: Path) -> None:
+    path = tmp_path / "man.csv"
+    path.write_text("path,speaker,emotion\na.mp4,x,sad\nb.mp4,x,sadd\nc.mp4,y,sadd\n")
+    chosen = find_clips(path, choice=Choice(speakers=["x"], emotions=["sad"]))
+    assert [clip.labels.clip_id for clip in chosen] == ["a", "b"]
 
 
 def test_nothing_there(tmp_path: Path) -> None:

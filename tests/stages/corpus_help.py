@@ -12,8 +12,20 @@ import numpy as np
 
 from emotalk_cli import safe_files
 from emotalk_cli.media import ffmpeg_binary
+from emotalk_cli.progress import Quiet
 
 QUICK = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "18", "-pix_fmt", "yuv420p")
+
+
+class Heard(Quiet):
+    """Keeps the notes of a stage."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep it."""
+        self.notes.append(text)
 
 
 def ffmpeg(*arguments: str | Path) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from emotalk_cli import safe_files, store
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.media import ffmpeg_binary
 from emotalk_cli.schema import Clip
 from emotalk_cli.stages.inspect import inspect
-from emotalk_cli.stages.preprocess import preprocess
+from emotalk_cli.stages.preprocess import Preprocessed, preprocess
+from tests.stages.corpus_help import Heard, rows_of
 
 
 def ffmpeg(*arguments: str) -> None:
@@ -98,12 +99,42 @@ def test_done_clips_are_skipped_and_others_refused(corpus: Path, clips: Path) ->
     before = (clips / "a.h5").stat().st_mtime_ns
     again = preprocess(corpus, clips, crop_size_px=96)
     assert (again.made, again.skipped) == (0, 2)
-    other = preprocess(corpus, clips, crop_size_px=64, limit=1)
-    assert "crop_size_px was 96, is now 64" in other.failures[0].reason
+    listed = (clips / "failures.csv").read_bytes()
+    for changed, difference in (
+        ({"crop_size_px": 64}, "crop_size_px was 96, is now 64"),
+        ({"crop_size_px": 96, "fps": 30.0}, r"fps was 25\.0, is now 30\.0"),
+        ({"crop_size_px": 96, "fps": 30.0, "limit": 1}, r"fps was 25\.0, is now 30\.0"),
+    ):
+        with pytest.raises(StaleOutputError, match=rf"{difference}(?s:.)*--overwrite"):
+            preprocess(corpus, clips, **changed)
+    assert (clips / "failures.csv").read_bytes() == listed
     with (clips / "manifest.csv").open() as file:
         status = {row["clip"]: row["status"] for row in csv.DictReader(file)}
     assert (status["a"], status["b"]) == ("done", "done")
     assert (clips / "a.h5").stat().st_mtime_ns == before
+
+
+def test_labels_are_each_clips_own(corpus: Path, tmp_path: Path) -> None:
+    out, listed = tmp_path / "out", tmp_path / "man.csv"
+
+    def run(first: str, second: str) -> Preprocessed:
+        rows = f"path,emotion\n{corpus / 'a.mp4'},{first}\n{corpus / 'b.mkv'},{second}\n"
+        listed.write_text(rows)
+        return preprocess(listed, out, keep_frames=False)
+
+    bad = run("sad", "sadd")
+    assert (bad.made, len(bad.failures)) == (1, 1)
+    assert "line 3: There is no emotion called 'sadd'" in bad.failures[0].reason
+    assert rows_of(out / "failures.csv").keys() == {"b"}
+    assert rows_of(out / "manifest.csv")["b"]["status"] == "failed"
+    good = run("sad", "sad")
+    assert (good.made, good.skipped, good.failures) == (1, 1, ())
+    one = run("sad", "happy")
+    assert 'labels.emotion was "sad", is now "happy"' in one.failures[0].reason
+    before = (out / "failures.csv").read_bytes()
+    with pytest.raises(StaleOutputError, match=r"labels\.emotion"):
+        run("angry", "happy")
+    assert (out / "failures.csv").read_bytes() == before
 
 
 def test_workers_and_shards_give_the_same(corpus: Path, clips: Path, tmp_path: Path) -> None:
@@ -127,8 +158,11 @@ def test_sound_files_of_their_own(corpus: Path, tmp_path: Path) -> None:
         ffmpeg("-i", str(corpus / "a.mp4"), "-an", "-c", "copy", str(path))
     ffmpeg("-f", "lavfi", "-i", "sine=880:d=1", str(sound))
     ffmpeg("-f", "lavfi", "-i", "sine=880:d=3", str(sound.with_name("003.m4a")))
-    done = preprocess(tmp_path, tmp_path / "out", keep_frames=False)
+    heard = Heard()
+    done = preprocess(tmp_path, tmp_path / "out", keep_frames=False, progress=heard)
     assert done.made == 1
+    (note,) = heard.notes
+    assert note.startswith("1 of 3 clips lack their sound file, such as M003/audio/happy/level_2/")
     clip = store.read(tmp_path / "out" / "M003_front_happy_level_2_001.h5", Clip)
     spectrum = np.abs(np.fft.rfft(clip.waveform))
     assert np.argmax(spectrum) == pytest.approx(880, abs=2)
