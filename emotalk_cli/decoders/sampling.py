@@ -32,6 +32,7 @@ from emotalk_cli.decoders.spec import Spec, check_pair
 from emotalk_cli.decoders.training.expectation import natural
 from emotalk_cli.decoders.training.windows import told_speech
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.large_arrays import give_back
 from emotalk_cli.schema import AudioFeatures, check_seed, release
 
 Float = NDArray[np.float32]
@@ -107,6 +108,7 @@ def sample_motion(
         made = last
     face = emo or (lip if lip.spec.group == "single" else None)
     if face and (draw or Draw()).enliven:
+        give_back()
         alive = _enlivened(Motion(expression, pose), face.spec, features, weights, draw or Draw())
         expression, pose = alive.expression, alive.head_pose_delta
     if rate != fps:
@@ -144,6 +146,7 @@ def _windows(
     lips_of = mouth or lip.spec.mouth
     _check(lip, emo, features)
     told = _Told(hear(features), emotion_input(emotion_weights), frames, lip.spec.fps)
+    give_back()
     if lip.spec.group == "single":
         whole = _Stream(lip, told, draw, FACE_STREAM)
         while not whole.done:
