@@ -60,5 +60,10 @@ def ui(
     """Show the page: photo, recording and emotions in the browser, on this machine alone."""
     from emotalk_cli.ui.page import serve
 
-    terminal.say(f"The page is at http://{host}:{port} until Ctrl-C.")
-    serve(host=host, port=port, watermark=watermark)
+    serve(
+        host=host,
+        port=port,
+        watermark=watermark,
+        debug=terminal.is_debugging(),
+        on_ready=lambda address: terminal.say(f"The page is at {address} until Ctrl-C."),
+    )

@@ -39,6 +39,11 @@ def setup(*, quiet: bool, debug: bool, json: bool) -> None:
     _settings.quiet, _settings.debug, _settings.json = quiet, debug, json
 
 
+def is_debugging() -> bool:
+    """Whether tracebacks of errors are shown."""
+    return _settings.debug
+
+
 def leave_output() -> None:
     """From now on JSON goes to stderr: stdout carries what was made."""
     _settings.output_taken = True

@@ -141,7 +141,7 @@ OPTIONS = (
 PICTURE = _kind(
     "picture",
     "not told; --sheet, --preview and --plot draw such",
-    "any viewer; as a portrait, `emotalk generate`",
+    "any viewer; as a portrait, `emotalk generate --face FILE`",
 )
 SCENE = _kind("animated head (glTF 2.0)", "", "Blender, three.js, Unreal Engine and others")
 WEIGHTS = _kind(

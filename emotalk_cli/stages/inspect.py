@@ -114,7 +114,7 @@ def _media_lines(path: Path) -> tuple[str, ...]:
     if not info.has_video:
         return (
             f"{path}: sound, {length}, {size}",
-            f"read by: `emotalk generate {path}` and `emotalk extract-audio {path}`",
+            f"read by: `emotalk generate --audio {path}` and `emotalk extract-audio {path}`",
         )
     note, made_by = read_note(path), read_made_by(path)
     signature = read_signature(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.safe_files import temporary_folder
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.video_options import VideoOptions
-from emotalk_cli.ui.work import KEYS, Key, make_video, timeline
+from emotalk_cli.ui.work import KEYS, Key, make_video, timeline, told
 
 HOST, PORT = "127.0.0.1", 7860
 MAX_UPLOAD = "100mb"
@@ -30,15 +32,24 @@ anywhere. Use faces and voices only of people who have agreed. Every video says 
 that it is synthetic."""
 
 
-def serve(*, host: str = HOST, port: int = PORT, watermark: bool = True) -> None:
-    """Show the page at http://HOST:PORT until Ctrl-C.
+def serve(
+    *,
+    host: str = HOST,
+    port: int = PORT,
+    watermark: bool = True,
+    debug: bool = False,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Show the page at http://HOST:PORT until Ctrl-C; `on_ready` is told its address.
 
     Uploads and results live in a temporary folder that is removed at the end; no other file can be
-    asked for. Raises EmotalkError where gradio is missing or the port is taken.
+    asked for. `debug` shows tracebacks of what the page only tells. Raises EmotalkError where
+    gradio is missing or the port is taken.
     """
+    _require_free(host, port)
     with temporary_folder() as folder:
         _keep_to_ourselves(str(folder))
-        page = build(folder, watermark=watermark)
+        page = build(folder, watermark=watermark, debug=debug)
         gradio = _gradio()
         page.queue(max_size=MAX_WAITING, default_concurrency_limit=1)
         try:
@@ -48,16 +59,41 @@ def serve(*, host: str = HOST, port: int = PORT, watermark: bool = True) -> None
                 share=False,
                 inbrowser=False,
                 quiet=True,
+                prevent_thread_lock=True,
                 max_file_size=MAX_UPLOAD,
                 allowed_paths=[],
                 footer_links=[],
                 app_kwargs={"middleware": _known_hosts(host)},
                 theme=gradio.themes.Base(font=FONT, font_mono=FONT),
             )
-        except OSError as error:
-            raise EmotalkError(
-                f"The page cannot be served at {host}:{port}: {error}.", "Choose another --port."
-            ) from error
+        except OSError as error:  # somebody else was faster, or gradio asks for more
+            raise _not_served(host, port, "gradio could not start its server") from error
+        on_ready(f"http://{_in_url(host)}:{port}")
+        page.block_thread()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise EmotalkError now where gradio, after its long start, could not listen."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+    except OSError as error:
+        raise _not_served(host, port, (error.strerror or str(error)).lower()) from error
+
+
+def _not_served(host: str, port: int, reason: str) -> EmotalkError:
+    return EmotalkError(
+        f"The page cannot be served at {_in_url(host)}:{port}: {reason}.",
+        f"Choose another port, such as --port {port % 65535 + 1}, or check --host.",
+    )
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _known_hosts(host: str) -> list[Any]:
@@ -85,7 +121,7 @@ def _gradio() -> Any:
     return gradio
 
 
-def build(folder: Path, *, watermark: bool = True) -> Any:
+def build(folder: Path, *, watermark: bool = True, debug: bool = False) -> Any:
     """The page (gradio Blocks); its results go into `folder`."""
     gradio = _gradio()
     with gradio.Blocks(title="emotalk", analytics_enabled=False, fill_width=True) as page:
@@ -101,6 +137,7 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
                     sources=["upload", "microphone"],
                     buttons=["download"],
                 )
+                _leave_as_it_is(photo)
                 gradio.Examples([[str(DEMO_FACE), str(DEMO_SPEECH)]], [photo, recording])
             with gradio.Column(min_width=WIDE_PX):
                 keys = [value for number in range(KEYS) for value in _key(gradio, number)]
@@ -125,14 +162,20 @@ def build(folder: Path, *, watermark: bool = True) -> Any:
                     folder,
                     lambda share, text: progress(share, desc=text),
                 )
-            except EmotalkError as error:
-                text = f"{error.problem} {error.next_step}"
-                raise gradio.Error(text, print_exception=False) from error
+            except Exception as error:  # gradio would print it and tell nobody
+                text = told(error, folder, (photo_path, recording_path))
+                raise gradio.Error(text, print_exception=debug) from error
             return str(made[0]), [str(path) for path in made]
 
         inputs = [photo, recording, *keys, *direction]
         button.click(run, inputs, [video, files], api_name="generate")
     return page
+
+
+def _leave_as_it_is(photo: Any) -> None:
+    """Keep gradio from opening the upload: `generate` says better what is wrong with a picture."""
+    usual = photo.preprocess
+    photo.preprocess = lambda sent: sent.path if sent and sent.path else usual(sent)
 
 
 def _key(gradio: Any, number: int) -> tuple[Any, ...]:

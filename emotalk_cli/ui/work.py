@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,3 +81,14 @@ def make_video(
         progress=ShareOfWork(report),
     )
     return video, motion
+
+
+def told(error: Exception, folder: Path, uploads: Sequence[str | None]) -> str:
+    """What the page says of an error: files by their own names, never their temporary places."""
+    if isinstance(error, EmotalkError):
+        text = f"{error.problem} {error.next_step}"
+    else:
+        text = f"This is a bug in emotalk: {type(error).__name__}: {error}. `--debug` shows more."
+    for upload in filter(None, uploads):
+        text = text.replace(upload, Path(upload).name)
+    return re.sub(rf"{re.escape(str(folder))}(/[^/\s]+)*/", "", text)

@@ -25,27 +25,76 @@ VIDEO_S = 180.0
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A page served by the command line on a free port."""
+def errors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the terminal of the page shows."""
+    return tmp_path_factory.mktemp("terminal") / "stderr.txt"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page puts its temporary files."""
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def address(errors: Path, place: Path) -> Iterator[str]:
+    """A page served by the command line on a free port; its end leaves nothing behind."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "emotalk_cli", "ui", "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    told = {**os.environ, "TMPDIR": str(place)}
+    with errors.open("w") as file:
+        process = subprocess.Popen(command, stderr=file, stdout=subprocess.DEVNULL, env=told)
     url = f"http://127.0.0.1:{port}"
     try:
         end = time.monotonic() + START_S
         while time.monotonic() < end and process.poll() is None:
-            try:
-                urllib.request.urlopen(url, timeout=60)
+            if f"The page is at {url}" in errors.read_text():
                 break
-            except urllib.error.URLError:
-                time.sleep(0.2)
+            time.sleep(0.2)
         assert process.poll() is None
+        assert list(place.iterdir())
         yield url
     finally:
         process.terminate()
         process.wait(20)
+    assert not list(place.iterdir())
+
+
+def test_a_busy_port_is_said_before_anything_else() -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "emotalk_cli", "ui", "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: The page cannot be served at 127.0.0.1:{port}: ")
+    assert "in use" in done.stderr
+    assert "The page is at" not in done.stderr
+    assert "gradio" not in done.stderr.lower()
+
+
+def test_a_broken_picture_is_named_as_it_was_sent(
+    address: str, errors: Path, place: Path, tmp_path: Path
+) -> None:
+    client = pytest.importorskip("gradio_client")
+    broken = tmp_path / "my face.jpg"
+    broken.write_bytes(b"\xff\xd8\xff no picture at all")
+    sent = [client.handle_file(str(path)) for path in (broken, DEMO_SPEECH)]
+    values = [True, 0, "happy", 1] + [False, 2, "neutral", 1] * 3
+    values += [1, 1, 1, "wander", 256, "full", 0]
+    page = client.Client(address, verbose=False, download_files=str(tmp_path))
+    with pytest.raises(client.exceptions.AppError) as caught:
+        page.predict(*sent, *values, api_name="/generate")
+    assert "my face.jpg is no picture that can be read." in str(caught.value)
+    assert str(place) not in str(caught.value)
+    assert "Traceback" not in errors.read_text()
 
 
 def status_of(url: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 from emotalk_cli.decoders.direction.emotions import EMOTIONS, parse_emotion
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.stages.video_options import VideoOptions
-from emotalk_cli.ui.work import Key, ShareOfWork, make_video, timeline
+from emotalk_cli.ui.work import Key, ShareOfWork, make_video, timeline, told
 
 
 def test_keys_become_a_timeline() -> None:
@@ -40,3 +40,11 @@ def test_what_is_missing_is_said(photo: str | None, sound: str | None, tmp_path:
     with pytest.raises(EmotalkError, match="There is no"):
         make_video(photo, sound, VideoOptions(), tmp_path, lambda share, text: None)
     assert not list(tmp_path.iterdir())
+
+
+def test_errors_name_uploads_and_results_by_their_own_names(tmp_path: Path) -> None:
+    upload = tmp_path / "0a1b" / "my face.jpg"
+    problem = f"{upload} is bad, and {tmp_path}/video-x1/emotalk.mp4 cannot be written."
+    said = told(EmotalkError(problem, "Try again."), tmp_path, (str(upload), None))
+    assert said == "my face.jpg is bad, and emotalk.mp4 cannot be written. Try again."
+    assert "bug" in told(ValueError("odd"), tmp_path, ())
