@@ -49,8 +49,10 @@ DAY_S = 86400
 MAX_SHOWN = 60
 """Characters of a foreign header that are shown."""
 SPIKE_FRAMES = 3
+ABSURD = 1e6
+"""No unit and no angle is as large."""
 MIDNIGHT = "00:00:00:00"
-_TIMECODE = re.compile(r"(\d+):(\d+):(\d+):(\d+(?:\.\d+)?)")
+_TIMECODE = re.compile(r"(\d{1,3}):(\d{1,3}):(\d{1,3}):(\d{1,3}(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,18 @@ def _is_frame(row: Sequence[str], last: int) -> bool:
 
 
 def _numbers(rows: Iterable[Sequence[str]]) -> Float:
-    return np.array([[_number(cell) for cell in row] for row in rows], np.float32)
+    values = np.array([_floats(row) for row in rows])
+    return np.where(np.abs(values) < ABSURD, values, np.nan).astype(np.float32)
 
 
-def _number(cell: str) -> float:
+def _floats(cells: Sequence[str]) -> list[float]:
+    try:
+        return list(map(float, cells))
+    except ValueError:
+        return [_float(cell) for cell in cells]
+
+
+def _float(cell: str) -> float:
     try:
         return float(cell)
     except ValueError:
