@@ -101,7 +101,7 @@ class Mouth:
         lower = make_arch(
             lower_edge, scale, px_per_m, tooth * LOWER_LIGHT, gum * LOWER_LIGHT, upper=False
         )
-        tongue = make_tongue(lower_edge, scale, colours["tongue"])
+        tongue = make_tongue(lower_edge, scale, colours["tongue"], tooth)
         tongue_units, lower_units = _jaw_units(model, registered, neutral, tongue, lower)
         below = float(upper.edge_m[1]) - float(middle[1] + UPPER_EDGE_M[1] * scale)
         upper_units = _smiling_teeth(model, still, np.clip(below, 0.0, MAX_LOWERED_M), upper)

@@ -26,7 +26,7 @@ SIDES_DOWN_M, GROOVE_M = 0.0065, 0.0012
 LIGHT_FADE_M, DARKEST = 0.021, 0.13
 """Light falls to 1/e so far behind the teeth."""
 LIGHT = f32([0.0, 0.62, 0.78])
-GRAIN, SHINE = 0.045, 0.16
+GRAIN, SHINE = 0.045, 0.21
 SOFT_SIDES = 0.16
 """The tongue goes over into the dark on so much of its half width."""
 TEXTURE_PX = (96, 128)
@@ -45,13 +45,16 @@ class Tongue:
     front: Float
 
 
-def make_tongue(teeth: Float, scale: float, colour: Float) -> Tongue:
-    """A tongue at rest behind the lower teeth, whose edge's middle is `teeth` (3,) m."""
+def make_tongue(teeth: Float, scale: float, colour: Float, tooth: Float) -> Tongue:
+    """A tongue at rest behind the lower teeth, whose edge's middle is `teeth` (3,) m.
+
+    colour, tooth: RGB (3,) of it and of teeth, as which it shines where it is wet.
+    """
     u, v = np.meshgrid(np.linspace(-1, 1, ACROSS), np.linspace(0, 1, ALONG))
     points = _surface(u, v, scale) + teeth
     rows, columns = TEXTURE_PX
     uv = np.stack([(u + 1) / 2 * columns, v * rows], -1)
-    texture = _paint(scale, colour)
+    texture = _paint(scale, colour, tooth)
     return Tongue(
         f32(points.reshape(-1, 3)),
         _triangles(),
@@ -81,7 +84,7 @@ def _triangles() -> Int:
     return np.ascontiguousarray(np.concatenate(quads), np.int32)
 
 
-def _paint(scale: float, colour: Float) -> Float:
+def _paint(scale: float, colour: Float, tooth: Float) -> Float:
     rows, columns = TEXTURE_PX
     u, v = np.meshgrid((np.arange(columns) + 0.5) / columns * 2 - 1, (np.arange(rows) + 0.5) / rows)
     at = _surface(u, v, scale)
@@ -97,6 +100,6 @@ def _paint(scale: float, colour: Float) -> Float:
     grain /= float(grain.std())
     wet = np.clip(cv2.GaussianBlur(noise, (0, 0), 3.0) * 9.0 - 0.6, 0.0, 1.0) * facing**4
     shade = (0.52 + 0.62 * facing) * light * (1.0 + GRAIN * grain)
-    picture = colour * shade[..., None] + 255.0 * (SHINE * wet * light**2)[..., None]
+    picture = colour * shade[..., None] + tooth * (SHINE * wet * light**2)[..., None]
     alpha = np.clip((1.0 - np.abs(u)) / SOFT_SIDES, 0.0, 1.0)[..., None]
     return f32(np.concatenate([np.clip(picture, 0, 255), np.full_like(alpha, 255.0)], 2) * alpha)

@@ -110,7 +110,7 @@ def test_on_the_far_side_of_a_turned_head_the_row_reaches_as_far_as_it_is_seen(
 
 
 def test_the_tongue_is_bright_in_front_and_dark_behind() -> None:
-    tongue = make_tongue(MIDDLE, 1.0, np.float32([190, 110, 105]))
+    tongue = make_tongue(MIDDLE, 1.0, np.float32([190, 110, 105]), TOOTH)
     rows = tongue.texture[..., 0].mean(axis=1)
     assert rows[25:50].mean() > 2.5 * rows[-15:].mean()
     assert tongue.points[:, 2].max() < MIDDLE[2]
@@ -200,3 +200,23 @@ def test_open_mouths_show_tongue_and_shadowed_teeth(
     assert np.quantile(light, 0.97) > 90
     red = inside[:, 0] - inside[:, 1]
     assert (red > 20).mean() > 0.25
+
+
+def test_the_mouth_s_colours_follow_the_photo_s_light(person: Person) -> None:
+    landmarks = np.ascontiguousarray(person.landmarks[:, :2])
+    usual = mouth_colours(person.photo, landmarks)
+    for light in ((0.3, 0.3, 0.3), (0.08, 0.08, 0.08), (0.5, 0.7, 1.0), (1.0, 0.75, 0.45)):
+        lit = np.round(person.photo * np.asarray(light, np.float32)).astype(np.uint8)
+        for name, rgb in mouth_colours(lit, landmarks).items():
+            assert rgb == pytest.approx(
+                usual[name] * np.asarray(light, np.float32), rel=0.22, abs=2.0
+            )
+
+
+def test_in_a_toned_photo_the_mouth_has_the_photo_s_tone(person: Person) -> None:
+    grey = person.photo @ np.float32([0.299, 0.587, 0.114])
+    for tone in ((1.0, 1.0, 1.0), (1.0, 0.8, 0.6)):
+        toned = np.round(grey[..., None] * np.asarray(tone, np.float32)).astype(np.uint8)
+        colours = mouth_colours(toned, np.ascontiguousarray(person.landmarks[:, :2]))
+        for rgb in colours.values():
+            assert rgb / rgb[0] == pytest.approx(np.asarray(tone, np.float32), abs=0.03)
