@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,17 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.schema import MadeBy, Scores
 from emotalk_cli.stages.experiment_cells import MEASURES, play_options
 from emotalk_cli.stages.experiment_plan import Plan, require_known
-from emotalk_cli.stages.experiment_records import DONE, SETS_FOLDER, refuse_other
+from emotalk_cli.stages.experiment_records import (
+    CLIPS,
+    CORPUS,
+    DONE,
+    NEXT_STEP,
+    SETS_FOLDER,
+    UNSEEN_CORPUS,
+    has_records,
+    refuse_other,
+)
+from emotalk_cli.stages.preprocess import MANIFEST
 from emotalk_cli.text_files import read_json
 
 if TYPE_CHECKING:
@@ -34,23 +45,46 @@ def require_ready(plan: Plan, data: Path, unseen: Path | None, out: Path) -> Non
     """Raise EmotalkError where a run could only fail later; writes nothing.
 
     That is a corpus that is not there, an option of training or sampling that does not exist, or a
-    folder with the work of another plan.
+    folder with the work of another plan or corpus.
     """
-    for option, folder in (("--data", data), ("--unseen", unseen)):
+    corpora = (("--data", data, CORPUS), ("--unseen", unseen, UNSEEN_CORPUS))
+    for option, folder, _ in corpora:
         if folder is not None and not folder.is_dir():
             raise EmotalkError(f"There is no folder {folder}.", f"Give a corpus with {option}.")
     safe_files.require_writable(out / DONE)
     _require_draws(plan)
     configs = _configs(plan)
     for place, before, options in _made_before(plan, configs, out):
-        now = MadeBy(
-            before.get("stage", ""),
-            __version__,
-            options,
-            before.get("seed"),
-            before.get("inputs", {}),
-        )
+        inputs = dict(before.get("inputs", {}))
+        if place == out / SETS_FOLDER and ("unseen" in inputs) != (unseen is not None):
+            inputs["unseen"] = "there" if unseen else "missing"
+        now = MadeBy(before.get("stage", ""), __version__, options, before.get("seed"), inputs)
         refuse_other(place, before, now)
+    for _, folder, name in corpora:
+        if folder is not None and not has_records(folder):
+            _require_same_clips(folder, out, name)
+
+
+def _require_same_clips(data: Path, out: Path, name: str) -> None:
+    """Refuse another corpus than the one that was begun: its clips would lie among the others."""
+    from emotalk_cli.datasets.catalogue import find_clips
+
+    folder = out / name / CLIPS
+    before = {path.stem for path in folder.glob(f"[!.]*{store.SUFFIX}")}
+    if not before:
+        return
+    if (folder / MANIFEST).is_file():
+        with (folder / MANIFEST).open(newline="", encoding="utf-8") as file:
+            before |= {row["clip"] for row in csv.DictReader(file)}
+    now = {clip.labels.clip_id for clip in find_clips(data)}
+    finished = (out / SETS_FOLDER / DONE).is_file()
+    other = sorted(before ^ now if finished else before - now)
+    if other:
+        where = f"{folder} has, and {data} has not" if other[0] in before else f"{data} has anew"
+        raise EmotalkError(
+            f"The corpus has changed: {len(other)} clip(s), such as {other[0]}, which {where}.",
+            NEXT_STEP,
+        )
 
 
 def _require_draws(plan: Plan) -> None:

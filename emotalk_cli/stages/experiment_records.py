@@ -33,6 +33,7 @@ REST = (0.0, 0.0, 0.0, 0.0, 0.0, -0.75)
 MIN_SPEAKERS = 5
 DONE = "records.json"
 SETS_FOLDER = "sets"
+CORPUS, UNSEEN_CORPUS, CLIPS = "corpus", "unseen_corpus", "clips"
 NEXT_STEP = (
     "Choose another folder with -o for a new experiment, or take the change back to go on with "
     "this one."
@@ -84,8 +85,8 @@ def prepare(
     tracks/ and audio/. Every clip is put relative to its speaker's face at rest and seen by the
     same camera; of test clips none is in train.
     """
-    home = records_of(data, out / "corpus", plan, workers, progress)
-    away = records_of(unseen, out / "unseen_corpus", plan, workers, progress) if unseen else None
+    home = records_of(data, out / CORPUS, plan, workers, progress)
+    away = records_of(unseen, out / UNSEEN_CORPUS, plan, workers, progress) if unseen else None
     made_by = _made_by(home, away, plan)
     root = out / SETS_FOLDER
     before = _finished(root, made_by)
@@ -109,9 +110,9 @@ def records_of(data: Path, out: Path, plan: DataPlan, workers: int, progress: Pr
     from emotalk_cli.stages.fit_3dmm import fit_3dmm
     from emotalk_cli.stages.preprocess import preprocess
 
-    if (data / TRACKS).is_dir() and (data / AUDIO).is_dir():
+    if has_records(data):
         return data
-    clips = out / "clips"
+    clips = out / CLIPS
     try:
         preprocess(data, clips, keep_frames=False, workers=workers, progress=progress)
     except StaleOutputError as error:
@@ -134,6 +135,11 @@ def refuse_other(place: Path, before: Any, made_by: MadeBy) -> None:
         store.refuse_other(place, before, made_by)
     except StaleOutputError as error:
         raise EmotalkError(error.problem, NEXT_STEP) from error
+
+
+def has_records(data: Path) -> bool:
+    """Whether `data` holds ready records, and no corpus to make them of."""
+    return (data / TRACKS).is_dir() and (data / AUDIO).is_dir()
 
 
 def _made_by(home: Path, away: Path | None, plan: DataPlan) -> MadeBy:

@@ -19,6 +19,7 @@ from emotalk_cli.stages import capture_making, clip_making
 from emotalk_cli.stages.clip_making import STAGE, ClipDone, ClipJob, Options
 from emotalk_cli.stages.earlier_clips import refuse_other_options
 
+MANIFEST = "manifest.csv"
 COLUMNS = (
     *("clip", "path", "sound", "speaker", "emotion", "intensity", "view", "split"),
     *("status", "frames", "seconds", "sha256"),
@@ -105,7 +106,7 @@ def preprocess(
         batch.write_failures(failures, out, shard)
         remarks = [(name, note) for name, one in done.items() for note in one.notes]
         write_remarks(remarks, out, [name for name in done if not done[name].skipped], shard)
-        manifest = out / batch.shard_name("manifest.csv", shard)
+        manifest = out / batch.shard_name(MANIFEST, shard)
         _write_manifest(manifest, source, jobs, done, failures)
     for line in gathered(remarks):
         progress.note(line)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from emotalk_cli import store
+from emotalk_cli import __version__, store
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.progress import Quiet
@@ -18,6 +18,7 @@ from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.experiment import READER, experiment
 from emotalk_cli.stages.experiment_answer import answer
 from emotalk_cli.stages.experiment_cells import TrainCell, train_cell
+from emotalk_cli.stages.experiment_folder import require_ready
 from emotalk_cli.stages.experiment_plan import read_plan
 from emotalk_cli.stages.experiment_records import Sets, prepare
 from tests.stages.track_help import track_of
@@ -231,6 +232,41 @@ def test_a_corpus_that_is_missing_leaves_nothing_behind(option: str, tmp_path: P
     with pytest.raises(EmotalkError, match=rf"nope(?s:.)*--{option}"):
         experiment(plan, places["data"], out, unseen=places.get("unseen"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "finished", "says"),
+    [
+        (("a", "b", "c"), False, ""),
+        (("a", "b", "c"), True, "1 clip.s., such as c, which .* has anew"),
+        (("a", "b"), True, ""),
+        (("a",), False, "1 clip.s., such as b, which .*clips has, and"),
+    ],
+)
+def test_another_corpus_is_refused_before_its_clips_lie_among_the_others(
+    names: tuple[str, ...], finished: bool, says: str, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for name in names:
+        (data / f"{name}.mp4").touch()
+    clips = out / "corpus" / "clips"
+    clips.mkdir(parents=True)
+    (clips / "a.h5").touch()
+    (clips / "manifest.csv").write_text("clip,status\na,done\nb,failed\n")
+    plan = read_plan(small_plan(tmp_path / "plan.yaml"))
+    if finished:
+        made_by = MadeBy("experiment", __version__, asdict(plan.data), inputs={"data": "0"})
+        (out / "sets").mkdir()
+        content = json.dumps({"made_by": json.loads(store.as_json(made_by))})
+        (out / "sets" / "records.json").write_text(content)
+    before = contents(out)
+    if says:
+        with pytest.raises(EmotalkError, match=rf"{says}(?s:.)*another folder"):
+            require_ready(plan, data, None, out)
+    else:
+        require_ready(plan, data, None, out)
+    assert contents(out) == before
 
 
 def test_outcomes_without_clips(done: tuple[Path, Path, Path, str], tmp_path: Path) -> None:
