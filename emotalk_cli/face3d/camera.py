@@ -56,7 +56,7 @@ def rotation_vector(matrix: Array) -> Float:
     quaternion /= np.linalg.norm(quaternion, axis=-1, keepdims=True)
     quaternion *= np.where(quaternion[..., 3:] < 0.0, -1.0, 1.0)
     sine = np.linalg.norm(quaternion[..., :3], axis=-1, keepdims=True)
-    angle = 2.0 * np.arctan2(sine, quaternion[..., 3:])
+    angle = 2.0 * np.arctan2(sine, quaternion[..., 3:].copy())  # see `yaw_pitch_roll`
     factor = np.where(sine < SMALL_ANGLE_RAD, 2.0, angle / np.maximum(sine, SMALL_ANGLE_RAD))
     return np.asarray(factor * quaternion[..., :3], np.float32)
 
@@ -113,8 +113,10 @@ def yaw_pitch_roll(head_pose: Array) -> Float:
     Yaw > 0 turns the face to the picture's right, pitch > 0 nods it down, roll > 0 tips it
     counter-clockwise in the picture.
     """
-    m = rotation_matrix(np.asarray(head_pose)[..., :3])
-    yaw = np.arctan2(m[..., 0, 2], m[..., 2, 2])
-    pitch = -np.arcsin(np.clip(m[..., 1, 2], -1.0, 1.0))
-    roll = np.arctan2(m[..., 1, 0], m[..., 1, 1])
+    # Of strided input numpy's arc functions differ in the last bit by where the result lies.
+    turn = rotation_matrix(np.asarray(head_pose)[..., :3])
+    m = np.ascontiguousarray(np.moveaxis(turn, (-2, -1), (0, 1)))
+    yaw = np.arctan2(m[0, 2], m[2, 2])
+    pitch = -np.arcsin(np.clip(m[1, 2], -1.0, 1.0))
+    roll = np.arctan2(m[1, 0], m[1, 1])
     return np.asarray(np.stack([yaw, pitch, roll], axis=-1), np.float32)
