@@ -115,17 +115,22 @@ def _means(report: Report) -> str:
     table: dict[str, dict[str, Mean]] = {}
     for mean in report.means:
         table.setdefault(mean.metric, {})[mean.system] = mean
-    head = "".join(f"<th>{escape(name)}</th>" for name in systems)
+    clips = _clips(report.rows, systems)
+    head = "".join(
+        f"<th>{escape(name)}<br><small>{clips[name]} {_plural('clip', clips[name])}</small></th>"
+        for name in systems
+    )
     body = []
     for family in FAMILIES:
         metrics = [name for name in table if metric_class(name).family == family]
         if metrics:
             body.append(f'<tr class="family"><td colspan="{len(systems) + 2}">{family}</td></tr>')
-        body += [_means_row(name, table[name], systems, report) for name in metrics]
+        body += [_means_row(name, table[name], clips, systems, report) for name in metrics]
     return (
         f"<h2>Means over clips</h2>"
         f'<p class="soft">In brackets the {CONFIDENCE:.0%} interval of the mean from {RESAMPLES} '
-        "bootstrap resamples. ↓ lower is better, ↑ higher is better."
+        "bootstrap resamples. ↓ lower is better, ↑ higher is better. n: of how many clips, where "
+        f"not of all.{_uneven(report.systems, clips)}"
         f'<span class="spread"> On the right, how the clips of {escape(report.systems[0])} '
         "spread, with their mean.</span></p>"
         f'<div class="scroll"><table><thead><tr><th></th>{head}<th class="spread"></th></tr>'
@@ -133,11 +138,35 @@ def _means(report: Report) -> str:
     )
 
 
-def _means_row(name: str, of: Mapping[str, Mean], systems: Sequence[str], report: Report) -> str:
+def _clips(rows: Sequence[ScoreRow], systems: Iterable[str]) -> dict[str, int]:
+    """How many clips each system was measured on."""
+    return {
+        system: len({row.clip_id for row in rows if row.system == system} - {""})
+        for system in systems
+    }
+
+
+def _uneven(systems: Sequence[str], clips: Mapping[str, int]) -> str:
+    """A warning where the means of systems are of different clips."""
+    if len({clips[name] for name in systems}) < 2:
+        return ""
+    return (
+        " <b>The systems were not scored on the same number of clips: compare them by the "
+        "differences clip by clip below, not by these means.</b>"
+    )
+
+
+def _means_row(
+    name: str,
+    of: Mapping[str, Mean],
+    clips: Mapping[str, int],
+    systems: Sequence[str],
+    report: Report,
+) -> str:
     any_mean = next(iter(of.values()))
     cells = "".join(
-        f"<td>{_interval(of[system].interval)}</td>" if system in of else "<td></td>"
-        for system in systems
+        f"<td>{_interval(of[one].interval, clips[one])}</td>" if one in of else "<td></td>"
+        for one in systems
     )
     first = report.systems[0]
     values = [row.value for row in report.rows if row.metric == name and row.system == first]
@@ -340,8 +369,11 @@ def _label(name: str, unit: str, better: str) -> str:
     return f"{escape(name)}{unit_text}&nbsp;{ARROWS[better]}"
 
 
-def _interval(interval: Interval) -> str:
+def _interval(interval: Interval, clips: int | None = None) -> str:
+    """The mean with its interval; and of how many clips, where those are not all `clips`."""
     mean = f"<b>{_number(interval.mean)}</b>"
+    if clips is not None and 1 < interval.count != clips:
+        mean += f" <small>n {interval.count}</small>"
     if np.isnan(interval.low):
         return mean
     return f"{mean} <small>[{_number(interval.low)}, {_number(interval.high)}]</small>"
@@ -351,6 +383,7 @@ def _number(value: float) -> str:
     """Three significant digits, with a true minus sign."""
     if np.isnan(value):
         return "–"
-    digits = max(0, 2 - int(np.floor(np.log10(abs(value))))) if abs(value) > 1e-9 else 0
+    size = float(f"{abs(value):.2e}")  # rounded first: 0.9999 has as many digits as 1
+    digits = max(0, 2 - int(np.floor(np.log10(size)))) if size > 1e-9 else 0
     text = f"{value:.{min(digits, 3)}f}"
     return text.replace("-", "−") if float(text) else "0"

@@ -16,6 +16,8 @@ LEFT, RIGHT, TOP, BOTTOM = 34, 8, 10, 26
 HISTOGRAM_WIDTH, HISTOGRAM_HEIGHT = 120, 24
 BINS = 24
 MAX_TICKS = 6
+LEAST_SPREAD = 1e-3
+"""Less, of the values or of 1, does not show in the digits that the report prints."""
 
 
 def curves(predicted: MouthOpening, reference: MouthOpening, title: str) -> str:
@@ -49,9 +51,12 @@ def curves(predicted: MouthOpening, reference: MouthOpening, title: str) -> str:
 
 
 def histogram(values: Floats, title: str) -> str:
-    """How the clips' values spread, from the lowest to the highest, with the mean marked."""
+    """How the clips' values spread, from the lowest to the highest, with the mean marked.
+
+    "" where there are too few values, or too equal ones.
+    """
     seen = values[np.isfinite(values)]
-    if len(seen) < 3 or seen.max() - seen.min() < 1e-12:
+    if len(seen) < 3 or np.ptp(seen) < LEAST_SPREAD * max(1.0, np.abs(seen).max()):
         return ""
     counts, edges = np.histogram(seen, BINS)
     width = HISTOGRAM_WIDTH / BINS

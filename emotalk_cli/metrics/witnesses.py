@@ -30,6 +30,11 @@ LOOKS = 5
 """Frames of a clip that are looked at, evenly spaced, as FID is measured in the EAT protocol."""
 EMOTION_LOOKS = 16
 BATCH_FRAMES = 16
+INCEPTION_FILE, ALEXNET_FILE = "pt_inception-2015-12-05-6726825d.pth", "alexnet-owt-7be5be79.pth"
+NO_WEIGHTS = (
+    "{} is not available: it needs {}'s weights, which come with no package. "
+    "Give your copy of {} with --{}."
+)
 
 
 class Spreading(Protocol):
@@ -182,6 +187,13 @@ def call_witnesses(files: WitnessFiles, wanted: Callable[[str], bool]) -> Witnes
         from emotalk_cli.metrics.lpips import load_lpips
 
         lpips = load_lpips(files.lpips)
+    own = (
+        (FrechetInception.name, "Inception", INCEPTION_FILE, "inception", files.inception),
+        (PerceptualSimilarity.name, "AlexNet", ALEXNET_FILE, "lpips", files.lpips),
+    )
+    for metric, network, public, option, given in own:
+        if given is None and files.pictures and wanted(metric):
+            absent.append(NO_WEIGHTS.format(metric, network, public, option))
     reader = files.emotion_reader
     found = {
         "identity": package(IdentityDistance.name, "identity", "IdentityReader"),

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -120,3 +121,27 @@ def test_tables_can_be_read_back(rows: tuple[ScoreRow, ...], tmp_path: Path) -> 
 def test_ticks_are_round() -> None:
     assert ticks(0, 3, 6) == [0, 0.5, 1, 1.5, 2, 2.5, 3]
     assert ticks(-1.3, 9.1, 4) == [0, 5]
+
+
+def test_means_say_of_how_many_clips_they_are(rows: tuple[ScoreRow, ...]) -> None:
+    assert page(rows).count("<br><small>8 clips</small>") == 3
+    assert "not scored on the same number" not in page(rows)
+    fewer = tuple(row for row in rows if row.system != "<one>" or row.clip_id in ("c0", "c1", "c2"))
+    text = page(fewer)
+    assert "&lt;one&gt;<br><small>3 clips</small>" in text
+    assert "not scored on the same number of clips" in text
+    some = tuple(
+        replace(row, value=np.nan) if row.metric == "LVE" and row.clip_id == "c5" else row
+        for row in rows
+    )
+    assert page(some).count("<small>n 7</small>") == 2
+
+
+def test_values_that_print_alike_have_no_spread() -> None:
+    rows = tuple(
+        ScoreRow("two", f"c{n}", "lip r", 1 - n * 1e-6, "", "higher", "s", "sad") for n in range(8)
+    )
+    assert '<svg class="histogram"' not in page(rows)
+    assert "<b>1.00</b> <small>[1.00, 1.00]</small>" in page(rows)
+    last = replace(rows[0], clip_id="c8", value=0.9)
+    assert '<svg class="histogram"' in page((*rows, last))

@@ -110,6 +110,17 @@ def test_packages_that_are_missing_are_told(monkeypatch: pytest.MonkeyPatch) -> 
     assert not found.spreads and "FD-EffLite0 is not available" in found.absent[0]
 
 
+def test_weights_that_are_not_given_are_told(alexnet: Path) -> None:
+    def wanted(name: str) -> bool:
+        return name in ("FID", "LPIPS")
+
+    fid, lpips = call_witnesses(WitnessFiles(), wanted).absent
+    assert fid.startswith("FID is not available: ") and "--inception" in fid
+    assert lpips.startswith("LPIPS is not available: ") and "alexnet-owt-7be5be79.pth" in lpips
+    assert call_witnesses(WitnessFiles(lpips=alexnet), wanted).absent == (fid,)
+    assert not call_witnesses(WitnessFiles(pictures=False), wanted).absent
+
+
 def test_more_damage_is_farther(face: NDArray[np.uint8]) -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     from emotalk_cli.metrics.frechet import Moments, frechet_distance
