@@ -13,6 +13,9 @@ Float = NDArray[np.float32]
 WIDE_SHARE, MAX_WIDER = 0.45, 0.13
 """Eyes open wider than in the photo by less than the units say, and not without end."""
 
+FURTHEST_UP = 0.95
+"""Over the iris' radius; lids go with the gaze less far than in life, and would hide the iris."""
+
 
 class EyeMotion:
     """What an expression does to one eye, as linear functions of the units (E, 478, 3) m."""
@@ -45,3 +48,10 @@ class EyeMotion:
         """How far the iris moves (2,) px, y down."""
         moved = self._rotation @ ((expression - self._still) @ self._iris_units)
         return np.asarray(moved[:2] * [self.px_per_m, -self.px_per_m], np.float32)
+
+
+def within_lids(shift: Float, up: Float, radius: float) -> Float:
+    """An iris' shift (2,) px, eased along the eye's axis `up` (2,) so that lids leave some seen."""
+    most = FURTHEST_UP * radius
+    rise = float(shift @ up)
+    return np.asarray(shift + (most * np.tanh(rise / most) - rise) * up, np.float32)

@@ -15,6 +15,10 @@ Float = NDArray[np.float32]
 
 IRIS_EDGE = 0.10
 """Softness of the iris' border over its radius."""
+RING = 0.08
+"""Width of the rings of an iris, over its radius."""
+RIM_FROM_PX = 4.0
+"""Irises as large as this are seen without the pixels next to the lids."""
 WHITE_SHARE, REDDER_SHARE, MIN_WHITE_PX = 0.5, 0.10, 6
 """Pixels with this share of the brightest white's light, and with hardly more colour, are white as
 well; the others are lashes, skin and the corner's red."""
@@ -88,18 +92,22 @@ class Eyeball:
         self._inside = (opening * inside)[..., None]
 
     def _whole_iris(self, opening: Float, away: Float, x: Float, y: Float, up: Float) -> Float:
-        """The photo inside the iris; what the lids hide is taken from its mirror image."""
-        seen = ((opening > 0.99) & (away < 1.15)).astype(np.float32)
+        """The photo inside the iris; what the lids hide is taken from its mirror image, and what
+        is hidden there as well from the ring at the same distance from the pupil.
+        """
+        # Next to the lids the photo shows their wet rims and lashes.
+        clear = opening if self._radius < RIM_FROM_PX else cv2.erode(opening, np.ones((3, 3)))
+        seen = ((clear > 0.99) & (away < 1.15)).astype(np.float32)
         height = x * up[0] + y * up[1]
         mirror_x = (self._x - 2.0 * height * up[0]).astype(np.float32)
         mirror_y = (self._y - 2.0 * height * up[1]).astype(np.float32)
         mirrored = cv2.remap(self._photo, mirror_x, mirror_y, cv2.INTER_LINEAR)
         mirror_seen = cv2.remap(seen, mirror_x, mirror_y, cv2.INTER_LINEAR)
         soft = cv2.GaussianBlur(seen, (0, 0), 0.8) * seen
-        hidden = np.maximum(mirror_seen - soft, 0.0) > 0.5
-        known = np.where(seen > 0.0, 1.0, np.where(hidden, 1.0, 0.0)).astype(np.float32)
-        picture = np.where((seen > 0.0)[..., None], self._photo, mirrored)
-        return fill_smoothly(picture, known)
+        hidden = np.maximum(mirror_seen - soft, 0.0)[..., None]
+        picture = _rings(self._photo, seen, away)
+        picture += np.clip(2.0 * hidden - 0.5, 0.0, 1.0) * (mirrored - picture)
+        return f32(np.where((seen > 0.0)[..., None], self._photo, picture))
 
     def draw(self, shift: Float, lids_px: Float, edge: Float) -> Float:
         """The eyeball (h, w, 4) with the iris moved by `shift` (2,) px.
@@ -133,6 +141,16 @@ class Eyeball:
         soft *= np.clip(4.0 * (away - 1.2), 0.0, 1.0)
         stays = cv2.GaussianBlur(f32(np.clip(other, 0.0, 1.0) * soft), (0, 0), 0.7)
         return f32(stays[..., None])
+
+
+def _rings(photo: Float, seen: Float, away: Float) -> Float:
+    """A picture (h, w, 4) with the mean colour of what is seen (h, w) so far `away` (h, w)."""
+    places = np.arange(0.0, 1.15 + RING, RING)
+    nearness = np.exp(-(((away[seen > 0.0] - places[:, None]) / RING) ** 2)) + 1e-6
+    if nearness.shape[1] == 0:
+        return photo.copy()
+    means = nearness @ photo[seen > 0.0] / nearness.sum(axis=1, keepdims=True)
+    return f32(np.stack([np.interp(away, places, mean) for mean in means.T], axis=-1))
 
 
 def _less_colourful(white: Float, opening: Float, most: float) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.parts import FaceGeometry
-from emotalk_cli.render.eye_motion import EyeMotion
+from emotalk_cli.render.eye_motion import EyeMotion, within_lids
 from emotalk_cli.render.eye_opening import EYES, EyeOpening, EyePoints
 from emotalk_cli.render.eyeball import Eyeball, EyeLight
 from emotalk_cli.render.lid_skin import LidSkin
@@ -83,11 +83,12 @@ class _Eye:
         photo = self._window.copy()
         self._lids = LidSkin(photo, eye)
         iris = landmarks[points.iris : points.iris + 5]
+        self._radius = max(1.0, float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()))
         self._ball = Eyeball(
             photo,
             eye.cover(eye.upper, eye.lower, 1.0),
             iris[0] - f32(eye.box[:2]),
-            float(np.linalg.norm(iris[1:] - iris[0], axis=1).mean()),
+            self._radius,
             eye.up,
             f32(2.0 * eye.s / eye.width - 1.0),
             EyeLight(self._lids.light * self._lid_shadow(eye.upper), self._lids.skin_colour),
@@ -103,7 +104,7 @@ class _Eye:
         limit = LOWER_LID_LIMIT * self._most_px
         low = self._motion.low_px(expression)
         low = float(np.clip(low if low > 0.0 else LOWER_LID_SINKS * low, -limit, limit))
-        shift = self._motion.iris_px(expression)
+        shift = within_lids(self._motion.iris_px(expression), eye.up, self._radius)
         state = f32([openness * self._most_px, low, *shift])
         if float(np.abs(state - self._last).max()) < 0.03:
             return

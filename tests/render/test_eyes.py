@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from emotalk_cli.render.eye_motion import within_lids
 from emotalk_cli.render.eye_opening import EYES, EyeOpening, eye_box
 from emotalk_cli.render.eyeball import Eyeball, EyeLight
 from emotalk_cli.render.eyes import hair_before_eye
@@ -134,3 +135,36 @@ def test_hair_that_comes_down_past_an_eye_stays_before_it_and_lashes_do_not(
     lashes = np.zeros_like(hair)
     lashes[y0:y1, x0:x1] = (np.abs(eye.n - eye.upper) < 0.15 * eye.width) * hair[y0:y1, x0:x1]
     assert hair_before_eye(lashes, eye) is None
+
+
+def test_an_iris_hidden_above_and_below_is_round_when_it_looks_up() -> None:
+    """Only its middle is seen: what comes to light has the colours of its rings."""
+    photo = np.full((48, 80, 4), 255.0, np.float32)
+    photo[..., :3] = (200, 140, 120)
+    y, x = np.mgrid[:48, :80] + 0.5
+    away = np.hypot(x - 40, y - 24)
+    opening = ((np.abs(y - 24) < 7) & (np.abs(x - 40) < 36)).astype(np.float32)
+    photo[opening > 0, :3] = (220, 215, 212)
+    photo[(opening > 0) & (away < 12), :3] = (90, 110, 150)
+    photo[(opening > 0) & (away < 4), :3] = (10, 10, 10)
+    across = ((x - 40) / 36).astype(np.float32)
+    centre, up = np.asarray([40, 24], np.float32), np.asarray([0, -1], np.float32)
+    ball = Eyeball(photo, opening, centre, 12.0, up, across, EyeLight(np.ones_like(opening), 0.4))
+    none = np.zeros_like(opening)
+    still = ball.draw(np.zeros(2, np.float32), none, none)
+    assert np.abs(still - photo)[opening > 0.99].max() < 1.0
+    raised = ball.draw(np.asarray([0, -10], np.float32), none, none)
+    iris = raised[22:25, 38:43, :3]
+    assert iris.mean(axis=(0, 1)) == pytest.approx([90, 110, 150], abs=15)
+    assert raised[29:31, 38:43, :3].min() > 120
+
+
+def test_eyes_that_look_far_up_or_down_keep_some_iris_between_the_lids() -> None:
+    up = np.asarray([0.6, -0.8], np.float32)
+    for rise in (-3.0, -1.5, 1.5, 3.0):
+        eased = within_lids(np.float32(rise * 10.0) * up, up, 10.0)
+        assert 7.0 < abs(float(eased @ up)) < 10.0
+        assert float(eased @ up) * rise > 0.0
+    aside = np.asarray([8.0, 6.0], np.float32)
+    assert within_lids(aside, up, 10.0) == pytest.approx(aside)
+    assert within_lids(1.0 * up, up, 10.0) == pytest.approx(1.0 * up, abs=0.01)
