@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ def read_yaml(path: Path, next_step: str) -> Any:
 def read_json(path: Path, next_step: str) -> Any:
     """What the JSON file holds; EmotalkError if unreadable."""
     return _read(path, "JSON", json.loads, next_step)
+
+
+def meant(word: str, known: Collection[str]) -> str:
+    """A question for what looks like one of the `known` words, as in "Did you mean 'steps'? ".
+
+    "" for what looks like none.
+    """
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"Did you mean '{near[0]}'? " if near else ""
 
 
 def _read(path: Path, kind: str, parse: Callable[[str], Any], next_step: str) -> Any:

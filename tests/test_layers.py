@@ -8,6 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "emotalk_cli"
 FLOORS = {
     "errors": 0,
+    "extras": 0,
     "interrupts": 0,
     "schema": 1,
     "disk_file": 2,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.audio.clock import HOP, RATE_HZ, in_blocks, row_count
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 from emotalk_cli.schema import SAMPLE_RATE_HZ
 
 Float = NDArray[np.float32]
@@ -97,7 +98,7 @@ def _transformers() -> Any:
     except ImportError as error:
         raise EmotalkError(
             "The encoder hf needs the package transformers.",
-            "Run `pip install 'transformers>=4.40,<6'`, or choose `--encoder hama`.",
+            f"{install_line('hf')}; or choose `--encoder hama`.",
         ) from error
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()

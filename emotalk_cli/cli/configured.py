@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from typer.core import TyperCommand
 
 from emotalk_cli.cli.signatures import sign
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.text_files import read_yaml
+from emotalk_cli.text_files import meant, read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,10 +61,9 @@ def _use_config(context: typer.Context, path: Path | None) -> Path | None:
         values = _read(path)
         for key in values:
             if str(key) not in names:
-                near = difflib.get_close_matches(str(key), names, n=1)
-                hint = f"Did you mean '{near[0]}'? " if near else ""
                 raise EmotalkError(
-                    f"{path} has the unknown key '{key}'.", f"{hint}Known: {', '.join(names)}."
+                    f"{path} has the unknown key '{key}'.",
+                    f"{meant(str(key), names)}Known: {', '.join(names)}.",
                 )
         context.default_map = {
             names[str(key)]: _text(value) for key, value in values.items() if value is not None

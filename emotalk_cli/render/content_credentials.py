@@ -9,6 +9,7 @@ from typing import Any
 
 from emotalk_cli import __version__
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 from emotalk_cli.schema import MadeBy
 from emotalk_cli.store import as_json
 
@@ -16,7 +17,6 @@ SYNTHETIC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeSynthetic"
 """IPTC's digital source type of media that mixes a real photo with synthetic motion."""
 MADE_BY_LABEL = "org.emotalk.made-by"
 MAX_PEM_BYTES = 1 << 20
-INSTALL = "Install it: make extras EXTRAS=c2pa"
 MANIFEST_BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 """The UUID of the mp4 box that holds a manifest (C2PA specification 2.1, appendix A.5.1)."""
 
@@ -29,7 +29,9 @@ class ContentCredentials:
         try:
             import c2pa
         except ImportError as error:
-            raise EmotalkError("--c2pa needs the package c2pa-python.", INSTALL) from error
+            raise EmotalkError(
+                "--c2pa needs the package c2pa-python.", f"{install_line('c2pa')}."
+            ) from error
         chain, secret = _pem(certificate), _pem(key)
         algorithm = _algorithm(secret, key)
         try:
@@ -71,7 +73,7 @@ def read_signature(video: Path) -> str:
     try:
         import c2pa
     except ImportError:
-        return f"signed (C2PA); unchecked, as c2pa-python is missing. {INSTALL}"
+        return f"signed (C2PA); unchecked, as c2pa-python is missing. {install_line('c2pa')}"
     try:
         with c2pa.Reader(str(video)) as reader:
             told = json.loads(reader.json())

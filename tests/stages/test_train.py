@@ -105,6 +105,15 @@ def test_tracks_of_another_face_model_are_refused(make_corpus: Callable[[str], P
         train_lip(folder / "tracks", folder / "audio", folder / "lip", config=folder / "c.yaml")
 
 
+def test_swapped_folders_are_told_before_anything_else(make_corpus: Callable[[str], Path]) -> None:
+    corpus = make_corpus("")
+    tracks, audio = corpus / "tracks", corpus / "audio"
+    with pytest.raises(EmotalkError, match="they are swapped") as caught:
+        train_lip(audio, tracks, corpus / "out")
+    assert f"{tracks} {audio}" in str(caught.value)
+    assert not (corpus / "out").exists()
+
+
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(EmotalkError, match="no folder"):
         train_lip(tmp_path / "tracks", tmp_path / "audio", tmp_path / "lip")

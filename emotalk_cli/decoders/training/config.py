@@ -9,7 +9,7 @@ from typing import Any
 
 from emotalk_cli.decoders.spec import WINDOW, Network
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.text_files import read_yaml
+from emotalk_cli.text_files import meant, read_yaml
 
 MODES = ("diffusion", "regression")
 VALIDATIONS = ("auto", "clips", "speakers")
@@ -99,7 +99,10 @@ def _build(kind: Any, values: Any, where: str, prefix: str) -> Any:
         )
     unknown = [str(key) for key in values if key not in fields]
     if unknown:
-        raise EmotalkError(f"{where} has the unknown key '{prefix}{unknown[0]}'.", _known(fields))
+        raise EmotalkError(
+            f"{where} has the unknown key '{prefix}{unknown[0]}'.",
+            meant(unknown[0], fields) + _known(fields),
+        )
     default = kind()
     built = {
         name: _value(getattr(default, name), value, where, prefix + name)

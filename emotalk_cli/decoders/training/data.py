@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from emotalk_cli.decoders.training.config import TrainConfig
 from emotalk_cli.decoders.training.targets import speaker_neutral, take_apart
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.progress import Progress
-from emotalk_cli.schema import AudioFeatures, FaceTrack
-from emotalk_cli.store import SUFFIX, read
+from emotalk_cli.schema import AudioFeatures, FaceTrack, Record
+from emotalk_cli.store import SUFFIX, kind_of, read
 
 Float = NDArray[np.float32]
 
@@ -78,6 +79,7 @@ def read_records(tracks: Path, audio: Path, progress: Progress) -> Records:
     `<clip>.h5` in both; `<clip>.<anything>.h5` in `audio` are further recordings of the same clip.
     Raises EmotalkError where nothing pairs or the records do not belong together.
     """
+    _refuse_swapped(tracks, audio)
     paths = sorted(tracks.glob(f"*{SUFFIX}"))
     heard = _audio_paths(audio)
     paired = [path for path in paths if path.stem in heard]
@@ -173,6 +175,23 @@ def _emotion_weights(track: FaceTrack) -> Float:
         return track.emotion_weights
     curve = emotion_curve(track.labels.emotion, track.labels.intensity)
     return curve.weights(np.zeros(len(track.expression)))
+
+
+def _refuse_swapped(tracks: Path, audio: Path) -> None:
+    """Raise EmotalkError where each folder holds what the other should."""
+    if _first_kind(tracks) is AudioFeatures and _first_kind(audio) is FaceTrack:
+        raise EmotalkError(
+            f"{tracks} holds audio features and {audio} face tracks: they are swapped.",
+            f"Give the tracks first: {audio} {tracks}",
+        )
+
+
+def _first_kind(folder: Path) -> type[Record] | None:
+    """Which records a folder holds, by its first; None where there is none that can be read."""
+    first = next(iter(sorted(folder.glob(f"*{SUFFIX}"))), None)
+    with contextlib.suppress(EmotalkError):
+        return kind_of(first) if first else None
+    return None
 
 
 def _audio_paths(folder: Path) -> dict[str, list[Path]]:
