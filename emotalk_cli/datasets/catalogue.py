@@ -96,11 +96,11 @@ def _filtered(
     if not wanted:
         return clips
     known = {key(clip).casefold(): key(clip) for clip in clips}
-    chosen = {word.casefold() for word in wanted}
-    missing = sorted(chosen - known.keys())
+    chosen = {word.casefold(): word for word in wanted}
+    missing = sorted(chosen.keys() - known.keys())
     if missing:
         raise EmotalkError(
-            f"--{option}: nothing is called '{missing[0]}' here.",
+            f"--{option}: nothing is called '{chosen[missing[0]]}' here.",
             f"There are: {', '.join(sorted(filter(None, known.values()))) or 'no such labels'}.",
         )
     return [

@@ -73,7 +73,7 @@ def test_filters_and_their_errors(mead: Path) -> None:
     assert [c.labels.clip_id for c in clips] == [
         f"W009_front_happy_level_3_{n:03d}" for n in range(1, 6)
     ]
-    with pytest.raises(EmotalkError, match="nothing is called 'x001'") as caught:
+    with pytest.raises(EmotalkError, match="nothing is called 'X001'") as caught:
         find_clips(mead, choice=Choice(speakers=("X001",)))
     assert "M003, W009" in caught.value.next_step
     with pytest.raises(EmotalkError, match="no dataset called 'meat'"):
