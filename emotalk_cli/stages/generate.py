@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emotalk_cli import __version__, safe_files, store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.large_arrays import give_back
+from emotalk_cli.media import probe
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, MadeBy
 from emotalk_cli.stages.import_motion import read_motion
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).resolve().parents[1]
 DEMO_FACE = PACKAGE / "assets" / "demo_face.jpg"
 DEMO_SPEECH = PACKAGE / "assets" / "demo_speech.flac"
+MIN_FRAMES = 2
+SOUND_LEFT_S = 0.1
+"""So much sound may be cut at the end without a word: less than a frame or two."""
+LISTED_KEYS = 4
 
 
 @dataclass(frozen=True)
@@ -152,7 +157,28 @@ def _prepared(
         motion, weights = _motion(features, still, decoders, direction, options, progress)
         give_back()
         track = on_face(motion, weights, features, still, direction, options.fps, made_by)
+        length_s = len(track.expression) / options.fps
+        _say_what_is_left_out(length_s, audio if options.motion else None, direction, progress)
         return track, renderer.result()
+
+
+def _say_what_is_left_out(
+    duration_s: float, cut: Path | None, direction: Direction, progress: Progress
+) -> None:
+    """Note the sound of the file `cut`, and the emotions, that a video so long does not reach."""
+    sound_s = probe(cut).duration_s if cut else None
+    if sound_s is not None and sound_s - duration_s > SOUND_LEFT_S:
+        progress.note(
+            f"The motion ends after {duration_s:.1f} s: the last {sound_s - duration_s:.1f} s of "
+            "the sound are left out."
+        )
+    late = [time_s for time_s in direction.emotion.times_s if time_s >= duration_s]
+    if late:
+        times = ", ".join(f"{time_s:g}" for time_s in late[:LISTED_KEYS])
+        progress.note(
+            f"The video ends after {duration_s:.1f} s: what --emotion says from {times} s on is "
+            "not reached."
+        )
 
 
 def _check_sources(audio: Path | None, options: VideoOptions) -> None:
@@ -199,7 +225,13 @@ def _motion(
     """Motion and emotion weights: those of the file `options.motion`, or decoded from speech."""
     if decoders is None or features is None:
         assert options.motion is not None
-        return read_motion(options.motion, options.fps, progress), None
+        motion = read_motion(options.motion, options.fps, progress)
+        if len(motion.expression) < MIN_FRAMES:
+            raise EmotalkError(
+                f"{options.motion} holds a single moment: nothing moves.",
+                "Give the motion of a video, such as `emotalk fit-3dmm film.mp4 -o motion.h5`.",
+            )
+        return motion, None
     return perform(features, still, decoders, direction, options.fps, options.seed)
 
 
@@ -216,6 +248,8 @@ def _check_paths(
     if audio is not None:
         taken[audio.resolve()] = "the recording itself"
     for path in filter(None, (out, motion_out, sheet)):
+        if path.is_dir():
+            raise EmotalkError(f"{path} is a folder.", "Name a file.")
         if path.resolve() in taken:
             raise EmotalkError(f"{path} is {taken[path.resolve()]}.", "Give it another name.")
         taken[path.resolve()] = "given as an output twice"
@@ -276,8 +310,6 @@ def _is_done(
 def _found(
     out: Path, motion: Path | None, sheet: Path | None, fps: float, started: float
 ) -> Generated:
-    from emotalk_cli.media import probe
-
     info = probe(out)
     return Generated(
         video=out,

@@ -125,11 +125,12 @@ def _row(folder: Path, line: int, cells: Mapping[str, str], defaults: VideoOptio
 
 def default_name(audio: Path | None, face: Path, options: VideoOptions) -> str:
     """What a video is called, without its ending, where nobody says."""
-    words = re.sub(r"\W+", "_", options.emotion)[:40].strip("_")
+    words = re.sub(r"\W+", "_", options.emotion.replace("-", " minus "))[:40].strip("_")
     seed = f"_seed{options.seed}" if options.seed else ""
     strength = "" if options.intensity == 1 else f"_{options.intensity:g}"
     source = audio or options.motion or face
-    return f"{source.stem}_{face.stem}_{words}{strength}{seed}"
+    spoken = source.stem if source.name != "-" else "standard_input"
+    return f"{spoken}_{face.stem}_{words}{strength}{seed}"
 
 
 def _options(folder: Path, cells: Mapping[str, str], defaults: VideoOptions) -> VideoOptions:

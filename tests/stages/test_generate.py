@@ -15,13 +15,26 @@ from PIL import Image
 from emotalk_cli import store
 from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.media import ffmpeg_binary, probe, read_frames, read_sound
+from emotalk_cli.progress import Quiet
 from emotalk_cli.schema import FaceTrack
+from emotalk_cli.stages.fit_3dmm import fit_3dmm
 from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH, Generated, generate
 from emotalk_cli.stages.motion_making import WEIGHTS
 from emotalk_cli.stages.video_options import VideoOptions
+from emotalk_cli.stages.video_rows import default_name
 
 FPS = 25.0
 SECONDS = 2.0
+
+
+class Notes(Quiet):
+    """The progress that keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -286,3 +299,32 @@ def test_the_recording_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(EmotalkError, match="the recording itself"):
         generate(recording, DEMO_FACE, tmp_path / "x" / ".." / "a.mp4", overwrite=True)
     assert recording.read_bytes() == b"precious"
+
+
+def test_what_a_video_does_not_reach_is_said(speech: Path, tmp_path: Path) -> None:
+    notes = Notes()
+    short, silent = tmp_path / "short.h5", VideoOptions(size_px=64, emotion="0 sad, 50 happy")
+    generate(speech, DEMO_FACE, tmp_path / "a.mp4", silent, motion_out=short, progress=notes)
+    assert [text for text in notes.said if "from 50 s on is not reached" in text]
+    notes.said.clear()
+    drawn = VideoOptions(size_px=64, motion=short)
+    generate(DEMO_SPEECH, DEMO_FACE, tmp_path / "b.mp4", drawn, progress=notes)
+    assert [text for text in notes.said if "of the sound are left out" in text]
+
+
+def test_one_moment_is_no_motion(tmp_path: Path) -> None:
+    track = fit_3dmm(DEMO_FACE, tmp_path / "still.h5").tracks[0]
+    with pytest.raises(EmotalkError, match="a single moment"):
+        generate(None, DEMO_FACE, tmp_path / "a.mp4", VideoOptions(motion=track))
+    with pytest.raises(EmotalkError, match="is a folder"):
+        (tmp_path / "b.mp4").mkdir()
+        generate(DEMO_SPEECH, DEMO_FACE, tmp_path / "b.mp4", overwrite=True)
+
+
+def test_names_tell_emotions_apart() -> None:
+    names = {
+        default_name(DEMO_SPEECH, DEMO_FACE, VideoOptions(emotion=emotion))
+        for emotion in ("va:0.6,-0.4", "va:0.6,0.4", "va:-0.6,0.4")
+    }
+    assert len(names) == 3
+    assert default_name(Path("-"), DEMO_FACE, VideoOptions())[0] != "-"
