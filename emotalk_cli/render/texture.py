@@ -14,12 +14,19 @@ Float = NDArray[np.float32]
 UInt8 = NDArray[np.uint8]
 
 MARGIN_SHARE = 0.06
-"""The photo is continued by its mirror image so far beyond its borders, over its longer side."""
+"""The photo is continued so far beyond its borders, over its longer side."""
+
+EDGE_BLUR, GRAIN_BLUR = 0.25, 0.08
+"""Blur of the border's colours there, and what is finer than which is grain, over that margin."""
+BLUR_STEPS = 3.0
+"""Samples per standard deviation of the first blur."""
+EDGE_SHARE, NEAR_SHARE = 0.6, 0.15
+"""Within these shares of it the colours become soft, and the mirror image ends but for grain."""
 
 
 @dataclass(frozen=True)
 class Texture:
-    """One RGBA picture, colour times alpha: the photo with a mirrored margin; below it two
+    """One RGBA picture, colour times alpha: the photo with a margin; below it two
     patches, copies of the photo's `box` that may be changed while the photo stays.
 
     pixels: (Ht, Wt, 4) float32 in 0..255. margin_px: where the photo starts. box: (x0, y0, x1,
@@ -76,13 +83,38 @@ def make_texture(
 
 
 def _with_margin(pixels: Float, margin: int) -> Float:
-    """Pixels (H, W, 4) continued by their mirror image, but only where they touch the border.
+    """Pixels (H, W, 4) continued beyond the border by what touches it, ever softer, with the grain
+    of their mirror image.
 
-    A head that ends just below the picture's edge has no second one above it.
+    A head that ends just below the picture's edge has no second one above it, and an ear beside
+    the edge no second one beyond it.
     """
     sides = (margin, margin, margin, margin)
     mirrored = cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_REFLECT_101)
-    alpha = mirrored[..., 3]
-    edge = cv2.copyMakeBorder(pixels[..., 3], *sides, cv2.BORDER_REPLICATE)
-    share = np.minimum(1.0, edge / np.maximum(alpha, 1e-3))
-    return np.asarray(mirrored * share[..., None], np.float32)
+    edge = cv2.copyMakeBorder(pixels, *sides, cv2.BORDER_REPLICATE)
+    inside = np.zeros(mirrored.shape[:2], np.uint8)
+    inside[margin:-margin, margin:-margin] = 1
+    beyond = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)[..., None] / margin
+    outside = (1 - inside).astype(np.float32)[..., None]
+    soft = _blurred_border(edge, outside, max(1.0, EDGE_BLUR * margin))
+    edge += outside * np.clip(beyond / EDGE_SHARE, 0.0, 1.0) * (soft - edge)
+    size = 2 * max(1, round(GRAIN_BLUR * margin)) + 1
+    grain = mirrored - cv2.blur(mirrored, (size, size))
+    share = np.minimum(1.0, edge[..., 3:] / np.maximum(mirrored[..., 3:], 1e-3))
+    grown = edge + share * grain
+    grown[..., 3] = edge[..., 3]
+    near = np.clip(beyond / NEAR_SHARE, 0.0, 1.0)
+    return f32(np.clip(share * mirrored * (1.0 - near) + grown * near, 0.0, 255.0))
+
+
+def _blurred_border(edge: Float, outside: Float, sigma_px: float) -> Float:
+    """Pixels (H, W, 4) blurred among those that are outside (H, W, 1): on a smaller picture."""
+    height, width = edge.shape[:2]
+    factor = max(1.0, sigma_px / BLUR_STEPS)
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    colours = cv2.resize(edge * outside, size, interpolation=cv2.INTER_AREA)
+    weights = cv2.resize(outside, size, interpolation=cv2.INTER_AREA)
+    colours = cv2.GaussianBlur(colours, (0, 0), sigma_px / factor)
+    weights = cv2.GaussianBlur(weights, (0, 0), sigma_px / factor)[..., None]
+    small = f32(colours / np.maximum(weights, 1e-6))
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))

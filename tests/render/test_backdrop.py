@@ -44,6 +44,20 @@ def test_beyond_the_border_there_is_no_second_head() -> None:
     assert below.min() == 255.0  # but the body goes on
 
 
+def test_an_ear_beside_the_border_has_no_mirror_image() -> None:
+    photo = np.full((400, 400, 3), 60, np.uint8)
+    photo[180:220, 380:394] = 220  # 6 px from the border
+    texture = make_texture(photo, photo, None, (20, 20, 30, 30))
+    margin = texture.margin_px
+    assert (
+        np.abs(texture.pixels[margin : margin + 400, margin : margin + 400, :3] - photo).max() < 1
+    )
+    beyond = texture.pixels[margin + 180 : margin + 220, margin + 400 : 2 * margin + 400, :3]
+    assert abs(beyond[10:30].mean() - 60) < 5
+    assert np.median(beyond[10:30, 8:18]) < 80
+    assert texture.pixels[margin : margin + 400, margin + 400 : 2 * margin + 400, 3].min() > 254
+
+
 def test_only_folds_are_softened() -> None:
     position = np.zeros((8, 8, 2), np.float32)
     position[..., 0] = np.arange(8)
