@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.extras import install_line
+from emotalk_cli.mediapipe_solutions import silenced
 
 MODEL = "data/emotion_model_quantized.tflite"
 SIDE_PX = 64
@@ -37,8 +38,9 @@ class PictureEmotionReader:
             raise _missing() from error
         if not path.is_file():
             raise _missing()
-        self._network = Interpreter(model_path=str(path), num_threads=1)
-        self._network.allocate_tensors()
+        with silenced():  # it tells of its delegate
+            self._network = Interpreter(model_path=str(path), num_threads=1)
+            self._network.allocate_tensors()
         self._input = self._network.get_input_details()[0]["index"]
         self._output = self._network.get_output_details()[0]["index"]
 
