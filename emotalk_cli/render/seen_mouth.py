@@ -46,8 +46,10 @@ MAX_STEP_M, SMOOTH_M = 0.0016, 0.0010
 """Edges of single teeth differ from the painted ones by no more, and are smoothed by so much."""
 RIM_PX = 1.2
 """So much of the photo at the teeth's edges is not theirs alone."""
-RATIO = (0.45, 1.5)
+RATIO = (0.45, 2.6)
 """Bounds of the light that seen teeth lend to those beside them."""
+HUE = 1.04
+"""Channels of it differ by no more: where gums are painted, teeth would lend them green."""
 MIN_LIGHT = 0.6
 
 
@@ -166,9 +168,14 @@ class _Rows:
         self.weight = np.zeros_like(tooth)
         self.edge = np.full(columns, np.nan, np.float32)
         self._bottom = np.full(columns, np.nan, np.float32)
-        width = np.abs(np.gradient(xy[..., 0].mean(axis=0)))
-        for k in np.flatnonzero(width > GRAZING * width.max()):
-            self._read(int(k), np.flatnonzero(inside[:, k] > 0.5), tooth[:, k])
+        width = np.gradient(xy[..., 0].mean(axis=0))
+        width *= np.sign(width[columns // 2])
+        # Behind where the row turns away nearer teeth hide it.
+        grazing = np.flatnonzero(width <= GRAZING * width.max())
+        start = int(max(grazing[grazing < columns // 2], default=-1)) + 1
+        end = int(min(grazing[grazing >= columns // 2], default=columns))
+        for k in range(start, end):
+            self._read(k, np.flatnonzero(inside[:, k] > 0.5), tooth[:, k])
         self.length_m = float(np.isfinite(self._bottom).sum()) * abs(
             float(arch.along_m[1] - arch.along_m[0])
         )
@@ -248,8 +255,10 @@ def _paint_seen(arch: Arch, seen: SeenMouth, rows: _Rows, light: Float) -> Float
     lit = seen.colours / np.maximum(light, MIN_LIGHT)[..., None]
     own = cv2.remap(f32(lit), rows.xy[..., 0], rows.xy[..., 1], cv2.INTER_CUBIC)
     weight = cv2.GaussianBlur(rows.weight, (0, 0), 0.7) * rows.weight
-    ratio = np.clip(own / np.maximum(painted, 8.0), *RATIO)
-    ratio = np.clip(fill_smoothly(f32(ratio), f32(weight > 0.8) + 1e-6), *RATIO)
+    level = (own @ LUMINANCE)[..., None] / np.maximum(painted @ LUMINANCE, 1.0)[..., None]
+    level = np.clip(level, *RATIO)
+    ratio = np.clip(own / np.maximum(painted, 1.0), level / HUE, level * HUE)
+    ratio = fill_smoothly(f32(ratio), f32(weight > 0.8) + 1e-6)
     picture = painted * ratio
     picture += weight[..., None] * (own - picture)
     edge = rows.painted_edge() + rows.offset()

@@ -10,7 +10,7 @@ from emotalk_cli.render.mouth_colours import mouth_colours
 from emotalk_cli.render.portrait import PortraitRenderer
 from emotalk_cli.render.rasteriser import draw_textured
 from emotalk_cli.render.registration import UPPER_INNER_LIP, Registered, register
-from emotalk_cli.render.seen_mouth import SeenMouth
+from emotalk_cli.render.seen_mouth import SeenMouth, _Rows
 from emotalk_cli.render.teeth import (
     COLUMNS,
     Arch,
@@ -220,3 +220,15 @@ def test_in_a_toned_photo_the_mouth_has_the_photo_s_tone(person: Person) -> None
         colours = mouth_colours(toned, np.ascontiguousarray(person.landmarks[:, :2]))
         for rgb in colours.values():
             assert rgb / rgb[0] == pytest.approx(np.asarray(tone, np.float32), abs=0.03)
+
+
+def test_teeth_behind_where_the_row_turns_away_are_not_read(upper: Arch) -> None:
+    rows, columns = upper.texture.shape[:2]
+    k = np.arange(columns, dtype=np.float32)
+    # Seen from the left to the last fifth of the columns, which come back and then go on.
+    x = np.minimum(k, 1.6 * columns - k) + 3.0 * np.maximum(k - 0.9 * columns, 0.0)
+    xy = np.stack(np.meshgrid(x, np.arange(rows, dtype=np.float32)), axis=-1).astype(np.float32)
+    everywhere = np.ones((rows, columns), np.float32)
+    read = _Rows(upper, xy, everywhere, everywhere).weight.sum(axis=0)
+    assert (read[columns // 4 : columns // 2] > 0).all()
+    assert (read[int(0.81 * columns) :] == 0).all()
