@@ -51,7 +51,7 @@ def test_the_file_is_there_while_the_run_lasts(tmp_path: Path) -> None:
     with one_run(folder, "work"):
         (path,) = folder.iterdir()
         assert (path.name, str(os.getpid()) in path.read_text()) == (".work.lock", True)
-    assert not list(folder.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_run_is_refused_and_told_whose_it_is(
@@ -150,7 +150,17 @@ def test_stages_refuse_a_folder_that_is_held(stage: str, name: str, tmp_path: Pa
     }
     with one_run(out, stage), pytest.raises(EmotalkError, match=f"Another `emotalk {stage}`"):
         run[stage](source, out)
-    assert not list(out.iterdir())
+    assert not out.exists()
+
+
+def test_only_folders_made_for_the_lock_and_left_empty_are_removed(tmp_path: Path) -> None:
+    with one_run(tmp_path / "new" / "empty", "work"):
+        assert (tmp_path / "new" / "empty").is_dir()
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "old").mkdir()
+    with one_run(tmp_path / "old", "work"), one_run(tmp_path / "full", "work"):
+        (tmp_path / "full" / "a").touch()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "old"]
 
 
 def test_a_full_disk_stops_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

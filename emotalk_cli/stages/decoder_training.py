@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TypedDict
 
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
 
 
@@ -50,21 +53,25 @@ def train_decoder(
     """Train the decoder of a group (lip, emo or single) on FaceTracks and AudioFeatures.
 
     tracks, audio: folders of records of the same clips. The options are those of `TrainOptions`.
-    Returns `out`, the checkpoint folder; raises EmotalkError where something does not fit.
+    Returns `out`, the checkpoint folder; raises EmotalkError where something does not fit, or
+    another run trains into `out`.
     """
     from emotalk_cli.decoders.training.config import read_config
     from emotalk_cli.decoders.training.run import train
     from emotalk_cli.face3d.models.default_model import load_default_face_model
 
-    return train(
-        group,
-        tracks,
-        audio,
-        out,
-        model=load_default_face_model(),
-        config=read_config(config, steps=steps, overfit=overfit),
-        seed=seed,
-        resume=resume,
-        overwrite=overwrite,
-        progress=progress,
-    )
+    chosen = read_config(config, steps=steps, overfit=overfit)
+    is_first = not int(os.environ.get("RANK", "0"))  # of the processes of one run
+    with one_run(out, f"train-{group}") if is_first else nullcontext():
+        return train(
+            group,
+            tracks,
+            audio,
+            out,
+            model=load_default_face_model(),
+            config=chosen,
+            seed=seed,
+            resume=resume,
+            overwrite=overwrite,
+            progress=progress,
+        )

@@ -10,13 +10,14 @@ from typing import TypeVar
 from emotalk_cli import safe_files, store
 from emotalk_cli.batch import Job, run_jobs
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
 from emotalk_cli.schema import FaceTrack
 from emotalk_cli.stages.experiment_answer import FILES, answer
 from emotalk_cli.stages.experiment_cells import PlayCell, TrainCell, play_cell, train_cell
 from emotalk_cli.stages.experiment_folder import decoder_folder, require_ready, system_folder
 from emotalk_cli.stages.experiment_plan import SETS, Plan, read_plan
-from emotalk_cli.stages.experiment_records import TRACKS, TRAIN, Sets, prepare
+from emotalk_cli.stages.experiment_records import STAGE, TRACKS, TRAIN, Sets, prepare
 
 J = TypeVar("J", bound=Job)
 
@@ -46,10 +47,19 @@ def experiment(
     data, unseen: a corpus that `preprocess` knows, or a folder with records in tracks/ and audio/;
     `unseen` is only tested on. out: receives sets/, decoders/, systems/ and the report (html, md,
     json), which is written again after each seed. The same command goes on where it was stopped.
-    Raises EmotalkError for a plan or a corpus that cannot be used, and where a cell fails.
+    Raises EmotalkError for a plan or a corpus that cannot be used, where a cell fails, and where
+    another run writes into `out`; StaleOutputError where `out` holds other things.
     """
     planned = read_plan(plan)
     require_ready(planned, data, unseen, out)
+    with one_run(out, STAGE):
+        return _experiment(planned, data, unseen, out, workers, progress)
+
+
+def _experiment(
+    planned: Plan, data: Path, unseen: Path | None, out: Path, workers: int, progress: Progress
+) -> Experimented:
+    """Run a plan that can be run."""
     sets = prepare(data, unseen, planned.data, out, workers=workers, progress=progress)
     _require_outcomes(planned, sets, progress)
     configs = _configs(planned, out)

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotalk_cli import __version__, safe_files, store
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.schema import MadeBy, Scores
 from emotalk_cli.stages.experiment_cells import MEASURES, play_options
-from emotalk_cli.stages.experiment_plan import Plan, require_known
+from emotalk_cli.stages.experiment_plan import SETS, Plan, require_known
 from emotalk_cli.stages.experiment_records import (
     CLIPS,
     CORPUS,
     DONE,
     NEXT_STEP,
     SETS_FOLDER,
+    TRAIN,
     UNSEEN_CORPUS,
     has_records,
     refuse_other,
@@ -29,6 +30,14 @@ from emotalk_cli.text_files import read_json
 
 if TYPE_CHECKING:
     from emotalk_cli.decoders.training.config import TrainConfig
+
+FIRST_WRITTEN = (
+    f"{SETS_FOLDER}/{DONE}",
+    *(f"{SETS_FOLDER}/{name}" for name in (TRAIN, *SETS)),
+    f"{CORPUS}/{CLIPS}",
+    f"{UNSEEN_CORPUS}/{CLIPS}",
+)
+"""Of these at least one is there from the first moment of an experiment on."""
 
 
 def decoder_folder(out: Path, name: str, seed: int) -> Path:
@@ -52,6 +61,7 @@ def require_ready(plan: Plan, data: Path, unseen: Path | None, out: Path) -> Non
         if folder is not None and not folder.is_dir():
             raise EmotalkError(f"There is no folder {folder}.", f"Give a corpus with {option}.")
     safe_files.require_writable(out / DONE)
+    _require_own(out)
     _require_draws(plan)
     configs = _configs(plan)
     for place, before, options in _made_before(plan, configs, out):
@@ -63,6 +73,17 @@ def require_ready(plan: Plan, data: Path, unseen: Path | None, out: Path) -> Non
     for _, folder, name in corpora:
         if folder is not None and not has_records(folder):
             _require_same_clips(folder, out, name)
+
+
+def _require_own(out: Path) -> None:
+    """Raise StaleOutputError where `out` holds things and none that an experiment begins with."""
+    found = sorted(path.name for path in out.glob("[!.]*"))
+    if found and not any((out / place).exists() for place in FIRST_WRITTEN):
+        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+        raise StaleOutputError(
+            f"{out} is not empty and holds no experiment (found: {', '.join(found[:3])}{more}).",
+            "Name a new or an empty folder with -o.",
+        )
 
 
 def _require_same_clips(data: Path, out: Path, name: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from emotalk_cli.errors import EmotalkError
+from emotalk_cli.schema import MAX_SEED
 from emotalk_cli.stages.experiment_metrics import metrics_of
 from emotalk_cli.text_files import read_yaml
 
@@ -21,6 +22,22 @@ ACTED = ("auto", True, False)
 OPTIONAL = ("training", "resamples")
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 RULES_OFF = {"close_lips": False, "rest_in_silence": False}
+MIN_RESAMPLES = 10  # Fréchet distances get a share of them, and one at least
+MAX_SHOWN = 60
+"""Letters of a wrong value that are repeated."""
+EXPECTED = {
+    "title": "words",
+    "question": "words",
+    "data": "a mapping, as in {augment: 1}",
+    "seeds": f"a list of different whole numbers from 0 to {MAX_SEED}, as in [0, 1, 2]",
+    "resamples": f"a whole number from {MIN_RESAMPLES}; usual is 2000",
+    "training": "a mapping, as in {steps: 800}",
+    "decoders": "a mapping of names, as in {lip: {group: lip}}",
+    "systems": "a mapping of names, as in {dual: {decoders: [lip, emo]}}",
+    "compare": "a list of pairs of systems, as in [[dual, single]]",
+    "outcomes": "a list, as in [{set: neutral, metric: lip r}]",
+}
+"""What the value of each key is."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +122,7 @@ def read_plan(path: Path) -> Plan:
     missing = [name for name in known if name not in values and name not in OPTIONAL]
     if missing:
         raise EmotalkError(f"{path} lacks {missing[0]}.", f"It needs {', '.join(known)}.")
-    try:
-        plan = _plan(values, path)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise EmotalkError(f"{path} is not understood: {error}.", "Check its keys.") from error
+    plan = _plan(values, path)
     _check(plan)
     return plan
 
@@ -123,25 +137,57 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plan(values: Mapping[str, Any], path: Path) -> Plan:
-    return Plan(
-        title=str(values["title"]),
-        question=str(values["question"]).strip(),
-        data=_build(DataPlan, values["data"], path, "data"),
-        seeds=tuple(int(seed) for seed in values["seeds"]),
-        training=dict(values.get("training") or {}),
-        decoders={
-            str(name): _build(DecoderPlan, given, path, f"decoders.{name}")
-            for name, given in values["decoders"].items()
-        },
-        systems={
-            str(name): _build(SystemPlan, given, path, f"systems.{name}")
-            for name, given in values["systems"].items()
-        },
-        compare=tuple((str(one), str(other)) for one, other in values["compare"]),
-        outcomes=tuple(_build(Outcome, given, path, "outcomes") for given in values["outcomes"]),
-        source=path,
-        resamples=int(values.get("resamples", Plan.resamples)),
-    )
+    parsers: dict[str, Callable[[Any], Any]] = {
+        "title": str,
+        "question": lambda given: str(given).strip(),
+        "data": lambda given: _build(DataPlan, given, path, "data"),
+        "seeds": lambda given: tuple(_whole(seed) for seed in _items(given)),
+        "resamples": _whole,
+        "training": lambda given: dict(given or {}),
+        "decoders": lambda given: _named(DecoderPlan, given, path, "decoders"),
+        "systems": lambda given: _named(SystemPlan, given, path, "systems"),
+        "compare": lambda given: tuple(_pair(pair) for pair in _items(given)),
+        "outcomes": lambda given: tuple(
+            _build(Outcome, one, path, "outcomes") for one in _items(given)
+        ),
+    }
+    parsed: dict[str, Any] = {"training": {}}
+    for key in values:
+        try:
+            parsed[key] = parsers[key](values[key])
+        except (TypeError, ValueError, AttributeError) as error:
+            raise _wrong(path, key, values[key], EXPECTED[key]) from error
+    return Plan(**parsed, source=path)
+
+
+def _wrong(path: Path, key: str, value: Any, expected: str) -> EmotalkError:
+    """What to tell of a key with a value that it cannot have."""
+    shown = repr(value)
+    shown = shown if len(shown) <= MAX_SHOWN else shown[:MAX_SHOWN] + "..."
+    return EmotalkError(f"{path}: {key} is {shown}.", f"Give {expected}.")
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(value)
+    return value
+
+
+def _items(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(value)
+    return value
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    one, other = _items(value)
+    return str(one), str(other)
+
+
+def _named(kind: Any, values: Any, path: Path, where: str) -> dict[str, Any]:
+    return {
+        str(name): _build(kind, given, path, f"{where}.{name}") for name, given in values.items()
+    }
 
 
 def _build(kind: Any, values: Any, path: Path, where: str) -> Any:
@@ -160,7 +206,8 @@ def _keys(values: Any, known: Sequence[str], path: Path, where: str) -> None:
 
 
 def _check(plan: Plan) -> None:
-    """Refuse names that lead nowhere."""
+    """Refuse numbers that count nothing and names that lead nowhere."""
+    _check_numbers(plan)
     for name, decoder in plan.decoders.items():
         require_known(plan, f"the group of decoder {name}", decoder.group, GROUPS)
     for name, system in plan.systems.items():
@@ -174,6 +221,21 @@ def _check(plan: Plan) -> None:
     require_known(plan, "data.acted", plan.data.acted, ACTED)
     if not plan.seeds or not plan.compare or not plan.outcomes:
         raise EmotalkError(f"{plan.source}: seeds, compare or outcomes is empty.", "Fill it.")
+
+
+def _check_numbers(plan: Plan) -> None:
+    seeds, data = plan.seeds, plan.data
+    if len(set(seeds)) < len(seeds) or not all(0 <= seed <= MAX_SEED for seed in seeds):
+        raise _wrong(plan.source, "seeds", list(seeds), EXPECTED["seeds"])
+    if plan.resamples < MIN_RESAMPLES:
+        raise _wrong(plan.source, "resamples", plan.resamples, EXPECTED["resamples"])
+    for name, count in (("augment", data.augment), ("limit", data.limit)):
+        if type(count) is not int or count < 0:
+            raise _wrong(plan.source, f"data.{name}", count, "a whole number from 0")
+    shares = (("test_share", data.test_share), ("validation_share", data.validation_share))
+    for name, share in shares:
+        if type(share) not in (int, float) or not 0 <= share < 1:
+            raise _wrong(plan.source, f"data.{name}", share, "a number from 0 to below 1")
 
 
 def _check_system(plan: Plan, name: str, system: SystemPlan) -> None:

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from emotalk_cli import __version__, store
-from emotalk_cli.errors import EmotalkError
+from emotalk_cli.errors import EmotalkError, StaleOutputError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Quiet
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.experiment import READER, experiment
@@ -224,6 +225,33 @@ def test_a_decoder_of_other_clips_is_refused_without_options_that_are_not_there(
     assert "--" not in str(caught.value)
 
 
+def test_a_folder_of_other_things_is_refused_and_left_alone(
+    done: tuple[Path, Path, Path, str], tmp_path: Path
+) -> None:
+    plan, corpus, _, _ = done
+    out = tmp_path / "pics"
+    (out / "sets").mkdir(parents=True)
+    for name in ("0.mp4", "1.mp4", "2.mp4", "sets/3.mp4"):
+        (out / name).write_text("film")
+    before = contents(out)
+    says = r"no experiment \(found: 0.mp4, 1.mp4, 2.mp4 and 1 more\)(?s:.)*with -o"
+    with pytest.raises(StaleOutputError, match=says):
+        experiment(plan, corpus, out, workers=1)
+    assert contents(out) == before
+
+
+def test_a_second_run_at_once_is_refused(
+    done: tuple[Path, Path, Path, str], tmp_path: Path
+) -> None:
+    plan, corpus, _, _ = done
+    out = tmp_path / "out"
+    with one_run(out, "experiment"):
+        with pytest.raises(EmotalkError, match="Another `emotalk experiment`") as caught:
+            experiment(plan, corpus, out, workers=1)
+        assert [path.name for path in out.iterdir()] == [".experiment.lock"]
+    assert "--shard" not in str(caught.value)
+
+
 @pytest.mark.parametrize("option", ["data", "unseen"])
 def test_a_corpus_that_is_missing_leaves_nothing_behind(option: str, tmp_path: Path) -> None:
     write_clip(tmp_path / "data", 0)
@@ -317,6 +345,20 @@ def test_the_report_says_what_could_not_be_measured(
         ),
         ({"seeds": []}, "empty"),
         ({"data": {"share": 1}}, "unknown key 'share'"),
+        ({"seeds": "abc"}, r"seeds is 'abc'.\nGive a list of different whole numbers"),
+        ({"seeds": [0, "a"]}, r"seeds is \[0, 'a'\]"),
+        ({"seeds": [0.5]}, r"seeds is \[0.5\]"),
+        ({"seeds": [1, 1]}, "different whole numbers"),
+        ({"seeds": [-1]}, "whole numbers from 0"),
+        ({"resamples": -4}, r"resamples is -4.\nGive a whole number from 10"),
+        ({"resamples": "many"}, "resamples is 'many'"),
+        ({"data": {"augment": -1}}, r"data.augment is -1.\nGive a whole number from 0"),
+        ({"data": {"limit": True}}, "data.limit is True"),
+        ({"data": {"test_share": "some"}}, r"data.test_share is 'some'.\nGive a number from 0"),
+        ({"data": {"validation_share": 1}}, "data.validation_share is 1"),
+        ({"compare": [["dual"]]}, "compare is .*\nGive a list of pairs"),
+        ({"decoders": ["lip"]}, "decoders is .*\nGive a mapping of names"),
+        ({"training": 4}, "training is 4"),
     ],
 )
 def test_a_wrong_plan_is_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from emotalk_cli.decoders.sampling import sample_motion
 from emotalk_cli.decoders.training.journal import read_journal
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
+from emotalk_cli.folder_lock import one_run
 from emotalk_cli.schema import AudioFeatures, FaceTrack, Labels, MadeBy
 from emotalk_cli.stages.train_emo import train_emo
 from emotalk_cli.stages.train_lip import train_lip
@@ -112,6 +113,22 @@ def test_swapped_folders_are_told_before_anything_else(make_corpus: Callable[[st
         train_lip(audio, tracks, corpus / "out")
     assert f"{tracks} {audio}" in str(caught.value)
     assert not (corpus / "out").exists()
+
+
+@pytest.mark.parametrize("group", STAGES)
+def test_a_second_run_at_once_is_refused(
+    group: str, make_corpus: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_corpus("0" * 64)
+    places = folder / "tracks", folder / "audio", folder / "out"
+    with one_run(places[2], f"train-{group}"):
+        with pytest.raises(EmotalkError, match=f"Another `emotalk train-{group}`") as caught:
+            STAGES[group](*places)
+        monkeypatch.setenv("RANK", "1")  # a process of the run that holds the folder
+        with pytest.raises(EmotalkError, match="tracks have the face model"):
+            STAGES[group](*places)
+    assert "--shard" not in str(caught.value)
+    assert not places[2].exists()
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
