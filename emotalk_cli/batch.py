@@ -18,6 +18,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -167,6 +168,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=_serve, args=(other, os.getpid()), daemon=True)
+        resource_tracker.ensure_running()  # it would undo what makes the worker deaf
         with _one_thread(), held_back(), _deaf_to_ctrl_c():
             self.process.start()
         other.close()

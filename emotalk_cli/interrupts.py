@@ -60,7 +60,11 @@ def _own_stderr() -> int:
 
 @contextmanager
 def tidied(undo: Callable[[], object]) -> Iterator[None]:
-    """`undo` is called when the block ends, in whatever way, and by a stop; twice does no harm."""
+    """`undo` is called when the block ends, in whatever way, and by a stop.
+
+    It may be called twice, and must wait for no lock: the main thread may hold it where a stop
+    strikes (`subprocess.Popen.wait` takes one).
+    """
     key = id(undo)
     _undo[key] = undo
     try:

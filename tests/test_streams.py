@@ -15,7 +15,7 @@ from emotalk_cli.errors import EmotalkError
 from emotalk_cli.face3d.models.default_model import load_default_face_model
 from emotalk_cli.media import ffmpeg_binary, probe
 from emotalk_cli.schema import FaceTrack, MadeBy
-from emotalk_cli.stages.generate import DEMO_FACE
+from emotalk_cli.stages.generate import DEMO_FACE, DEMO_SPEECH
 
 FRAMES = 200
 SIZE_PX = 64
@@ -108,3 +108,27 @@ def test_raw_goes_with_standard_output_alone(options: list[str], reason: str) ->
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 2
     assert reason in done.output
+
+
+def emotalk(command: str) -> subprocess.CompletedProcess[str]:
+    """What a shell makes of `emotalk ...`, its redirections included."""
+    line = f"{sys.executable} -m emotalk_cli {command}"
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_results_that_nobody_can_take_are_one_message() -> None:
+    done = emotalk("doctor --json > /dev/full")
+    assert done.returncode == 1
+    assert "takes no more" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_standard_output_is_said() -> None:
+    done = emotalk(f"generate --audio {DEMO_SPEECH} --face {DEMO_FACE} -o - >&-")
+    assert (done.returncode, "Standard output is closed" in done.stderr) == (1, True)
+
+
+def test_many_videos_do_not_go_to_standard_output(tmp_path: Path) -> None:
+    done = emotalk(f"generate --manifest {tmp_path / 'jobs.csv'} -o -")
+    assert (done.returncode, "into a folder" in done.stderr) == (2, True)

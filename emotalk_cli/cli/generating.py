@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -102,6 +103,8 @@ class Files(NamedTuple):
 
 
 def _refuse_beside_manifest(given: Files, *, raw: bool) -> None:
+    if given.output == streams.DASH:
+        raise typer.BadParameter("many videos go into a folder: -o FOLDER, not -")
     if given.audio or given.face or given.motion_out or given.sheet or raw:
         raise typer.BadParameter(
             "--audio, --face, --motion-out, --sheet and --raw do not go with --manifest: the CSV "
@@ -143,7 +146,7 @@ def _make_one(
             overwrite=overwrite,
             progress=progress,
         )
-    terminal.tell(made)
+    terminal.tell(made if wanted.output != streams.DASH else replace(made, video=streams.DASH))
     if made.skipped:
         terminal.say(f"{made.video} is there already, made from the same inputs and options.")
         return

@@ -45,6 +45,8 @@ def as_files(audio: Path | None, output: Path | None) -> Iterator[tuple[Path | N
 def take_output() -> BinaryIO:
     """Standard output for a video's bytes; what is told otherwise goes to standard error."""
     terminal.leave_output()
+    if sys.stdout is None:
+        raise EmotalkError("Standard output is closed.", "Redirect it: -o - > out.mp4.")
     if sys.stdout.isatty():
         raise EmotalkError(
             "A video cannot be shown in a terminal.", "Redirect it: -o - > out.mp4, or -o out.mp4."

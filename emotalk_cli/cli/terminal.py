@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from emotalk_cli.errors import EmotalkError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rich.console import Console
     from rich.progress import TaskID
-
-    from emotalk_cli.errors import EmotalkError
 
 MAX_LISTED = 20
 
@@ -55,8 +56,7 @@ def tell(result: Any) -> None:
         import json
 
         facts = result if isinstance(result, dict) else dataclasses.asdict(result)
-        text = json.dumps(facts, default=str, ensure_ascii=False)
-        print(text, file=sys.stderr if _settings.output_taken else sys.stdout, flush=True)
+        _print(json.dumps(facts, default=str, ensure_ascii=False))
 
 
 def say(text: str) -> None:
@@ -77,7 +77,22 @@ def show(result: Any) -> None:
     if _settings.json:
         tell(result)
     else:
-        print(result)
+        _print(str(result))
+
+
+def _print(text: str) -> None:
+    """A line on stdout, or on stderr where stdout carries what was made."""
+    file = sys.stderr if _settings.output_taken else sys.stdout
+    try:
+        print(text, file=file, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is buffered would be tried once more at the end, with a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), file.fileno())
+        raise EmotalkError(
+            f"Standard output takes no more: {error.strerror}.", "Free some space where it goes."
+        ) from error
 
 
 def tell_error(error: EmotalkError) -> None:
@@ -87,7 +102,8 @@ def tell_error(error: EmotalkError) -> None:
 
 def say_error(error: EmotalkError) -> None:
     """What is wrong, and what to do next."""
-    tell_error(error)
+    with contextlib.suppress(EmotalkError):  # people are told all the same
+        tell_error(error)
     if _settings.debug:
         traceback.print_exc()
     console = _console()
@@ -111,7 +127,7 @@ def list_failures(failed: Mapping[str, str], folder: Path) -> None:
     console.print(_printable(told), markup=False)
 
 
-@contextmanager
+@contextlib.contextmanager
 def bars() -> Iterator[Bars]:
     """Progress bars while the block runs."""
     drawn = Bars(_console())

@@ -40,6 +40,8 @@ SKIN_VARIANCE, HAIR_VARIANCE = f32([400, 40, 40, 40]), f32([20, 5, 5, 4])
 SKIN_KINDS, HAIR_KINDS, KIND_STEPS, SAMPLES = 2, 4, 20, 1500
 SUNLIT, GREY = (-1.0, 0.5, 1.0), 128.0
 """What is not darker, not grainier and of no other hue than skin by these spreads may be bald."""
+NO_COLOUR = 1.0
+"""Levels of colour below which a photo is grey and has no hue."""
 DARKER, GLOSS_DOUBT = 1.0, 4.0
 """Beside hair darker than the skin by so many spreads, what is brighter than the skin shines: odds
 against hair for each spread."""
@@ -173,8 +175,10 @@ def _maybe_skin(away: Float, usual: Float, spread: Float) -> Mask:
     """
     near = np.sqrt((away**2).sum(axis=-1)) < NO_SKIN
     a, b = usual[1] - GREY, usual[2] - GREY
+    if (colour := float(np.hypot(a, b))) < NO_COLOUR:
+        return np.asarray(near)
     across = away[..., 1] * spread[1] * b - away[..., 2] * spread[2] * a
-    across /= np.hypot(a, b) * 0.5 * (spread[1] + spread[2])
+    across /= colour * 0.5 * (spread[1] + spread[2])
     smooth = away[..., 3] < SUNLIT[1]
     return np.asarray(near | ((away[..., 0] > SUNLIT[0]) & smooth & (np.abs(across) < SUNLIT[2])))
 

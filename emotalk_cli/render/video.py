@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -102,7 +103,8 @@ class VideoWriter:
                 self._process = subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
                 )
-                stack.enter_context(tidied(self._end))
+                stack.callback(self._close)
+                stack.enter_context(tidied(self._kill))
             self._stack = stack.pop_all()
         return self
 
@@ -138,13 +140,17 @@ class VideoWriter:
         if self._finish is not None:
             self._finish(self._temporary)
 
-    def _end(self) -> None:
-        """Leave no encoder behind, whatever happened."""
-        assert self._process.stdin is not None
+    def _kill(self) -> None:
+        """Leave no encoder behind, whatever happened; a stop may strike in `wait`: no lock."""
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._process.pid, 0)
+
+    def _close(self) -> None:
+        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
+        self._process.wait()
 
     def _failure(self) -> EmotalkError:
         self._log.seek(0)

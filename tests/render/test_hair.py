@@ -66,6 +66,14 @@ def test_nobody_but_skin_has_no_hair(person: Person) -> None:
     assert hair_over_face(skin, matte, person.landmarks).max() == 0.0
 
 
+def test_grey_photos_have_no_hue_to_tell_skin_by(person: Person) -> None:
+    grey = np.repeat(person.photo.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+    matte = np.ones(grey.shape[:2], np.float32)
+    with np.errstate(all="raise"):
+        found = hair_over_face(grey, matte, person.landmarks)
+    assert np.isfinite(found).all()
+
+
 def test_hair_stays_while_the_brow_rises(person: Person) -> None:
     photo, where = with_strand(person)
     drawn = PortraitRenderer(photo, person.landmarks, person.still, person.model, size_px=SIZE_PX)

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -128,3 +129,25 @@ def test_colours_and_a_still_background_are_kept(tmp_path: Path) -> None:
     frames = np.frombuffer(raw, np.uint8).reshape(-1, 96, 128, 3)[:, :24].astype(int)
     assert np.abs(frames - frames[0]).mean() <= 0.3
     assert np.abs((frames - ground[:24]).mean(axis=(0, 1, 2))).max() < 0.8
+
+
+STOPPED_AT_THE_END = """
+import os, signal, sys, threading
+from pathlib import Path
+import numpy as np
+from emotalk_cli.interrupts import end_at_once
+from emotalk_cli.render.video import VideoWriter
+
+end_at_once()
+with VideoWriter(Path(sys.argv[1]) / "o.mp4", 64, 48, 25.0) as writer:
+    writer.write(np.zeros((48, 64, 3), np.uint8))
+    os.kill(writer._process.pid, signal.SIGSTOP)  # so that its end is waited for
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_stop_while_the_encoder_ends_is_a_stop(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED_AT_THE_END, str(tmp_path)], timeout=60)
+    assert done.returncode == 130
+    assert not list(tmp_path.iterdir())
