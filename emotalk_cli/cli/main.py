@@ -17,7 +17,7 @@ from emotalk_cli.cli.options import EXIT_PROBLEM, EXIT_USAGE
 from emotalk_cli.errors import EmotalkError
 from emotalk_cli.interrupts import end_at_once
 
-EXIT_INTERRUPTED = 130
+EXITS_OF_STOPS = (130, 143)
 ANYWHERE = ("--quiet", "-q", "--debug", "--json")
 """Flags that may stand before or behind the subcommand."""
 TRAININGS = {
@@ -101,7 +101,7 @@ def main() -> None:
     except EmotalkError as error:
         _exit_with(error)
     except SystemExit as end:
-        if end.code == EXIT_INTERRUPTED:  # what typer makes of a training that stopped
+        if end.code in EXITS_OF_STOPS:  # of a training, which stops between two steps
             sys.stderr.write(terminal.farewell())
         if end.code == EXIT_USAGE:
             terminal.tell_error(_usage_error(end.__context__))
