@@ -30,11 +30,13 @@ def end_at_once(stops: tuple[signal.Signals, ...] = STOPS, farewell: str = "") -
     """From now on `stops` end this process with exit code 128 + their number.
 
     For the main thread of a program, not of a library's user. `farewell` goes to stderr. A stop
-    that comes when Python itself is ending already changes nothing any more.
+    that comes when Python itself is ending already changes nothing any more, nor does one that
+    our parent had us ignore, as a shell does with Ctrl-C for what it runs in the background.
     """
     stderr = _own_stderr()
 
     def end(number: int, _frame: FrameType | None) -> None:
+        """Undo what is registered, latest first, and leave."""
         for stop in STOPS:
             signal.signal(stop, signal.SIG_IGN)
         for undo in reversed(list(_undo.values())):
@@ -45,6 +47,8 @@ def end_at_once(stops: tuple[signal.Signals, ...] = STOPS, farewell: str = "") -
         os._exit(128 + number)
 
     for stop in stops:
+        if signal.getsignal(stop) is signal.SIG_IGN:
+            continue
         signal.signal(stop, end)
         atexit.register(signal.signal, stop, signal.SIG_IGN)
 
@@ -112,6 +116,7 @@ def _noting(*, once: bool = False) -> Iterator[list[signal.Signals]]:
     when_s: list[float] = []
 
     def note(number: int, frame: FrameType | None) -> None:
+        """Keep the stop; with `once`, one that comes later is left to what was there before."""
         came.append(signal.Signals(number))
         when_s.append(time.monotonic())
         handler = before[signal.Signals(number)]

@@ -46,6 +46,19 @@ def test_a_stop_unwinds_nothing_and_leaves_nothing(stop: signal.Signals, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
+def test_a_stop_that_a_shell_has_us_ignore_is_ignored(tmp_path: Path) -> None:
+    background = ["bash", "-c", 'trap "" INT; exec "$@"', "-", sys.executable, "-c", BUSY]
+    process = subprocess.Popen([*background, str(tmp_path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
 def test_a_stop_waits_for_what_must_not_be_torn() -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt), interrupts.held_back():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,17 +71,9 @@ def write_frames(drawing: Drawing) -> None:
 
 def put(stdout: BinaryIO, data: bytes) -> None:
     """Write at once; EmotalkError where it is not taken, BrokenPipeError where nobody reads."""
-    try:
+    with terminal.taken_by(stdout):
         stdout.write(data)
         stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # What is buffered would be tried once more at the end, with a traceback.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        raise EmotalkError(
-            f"Standard output takes no more: {error.strerror}.", "Free some space where it goes."
-        ) from error
 
 
 def _save_input(path: Path) -> None:

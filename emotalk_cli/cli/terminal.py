@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from emotalk_cli.errors import EmotalkError
 
@@ -83,8 +83,15 @@ def show(result: Any) -> None:
 def _print(text: str) -> None:
     """A line on stdout, or on stderr where stdout carries what was made."""
     file = sys.stderr if _settings.output_taken else sys.stdout
-    try:
+    with taken_by(file):
         print(text, file=file, flush=True)
+
+
+@contextlib.contextmanager
+def taken_by(file: IO[Any]) -> Iterator[None]:
+    """EmotalkError where `file` takes no more; BrokenPipeError where nobody reads it."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -151,6 +151,7 @@ class _BlockE(nn.Module):
         self.branch_pool = _Conv(inside, 192, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """All branches of (N, inside, h, w), one after another: (N, 2048, h, w)."""
         three = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         pooled = nnf.max_pool2d(x, 3, 1, 1) if self._largest else _around(x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import zlib
 from collections import Counter
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +14,10 @@ from numpy.typing import NDArray
 
 from emotalk_cli import __version__, batch, safe_files, store
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.folder_lock import one_run
 from emotalk_cli.parts import SPEECH_ENCODERS, make
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.remarks import Remark, gathered, write_remarks
 from emotalk_cli.schema import SAMPLE_RATE_HZ, Clip, Labels, MadeBy, check_seed
+from emotalk_cli.stages.many_clips import run_clips
 
 if TYPE_CHECKING:
     from emotalk_cli.parts import SpeechEncoder
@@ -98,32 +96,17 @@ def extract_audio(
         ],
         shard,
     )
-    done: list[AudioDone] = []
-    remarks: list[Remark] = []
-    anew: list[str] = []
-
-    def collect(job: AudioJob, value: AudioDone) -> None:
-        done.append(value)
-        remarks.extend((job.clip_id, note) for note in value.notes)
-        if value.made:
-            anew.append(job.clip_id)
-
-    safe_files.remove_leftovers(out)
-    with one_run(out, STAGE, shard) if source.is_dir() else nullcontext():
-        failures = batch.run_jobs(
-            hear_clip,
-            jobs,
-            stage=STAGE,
-            workers=workers,
-            cluster=cluster,
-            on_done=collect,
-            progress=progress,
-        )
-        if source.is_dir():
-            batch.write_failures(failures, out, shard)
-            write_remarks(remarks, out, anew, shard)
-    for line in gathered(remarks):
-        progress.note(line)
+    done, failures = run_clips(
+        hear_clip,
+        jobs,
+        out,
+        stage=STAGE,
+        lists=source.is_dir(),
+        workers=workers,
+        cluster=cluster,
+        shard=shard,
+        progress=progress,
+    )
     if failures and not done:
         raise EmotalkError(failures[0].reason, f"None of {len(jobs)} could be heard.")
     files = tuple(sorted(path for value in done for path in value.files))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from emotalk_cli import batch, safe_files
+from emotalk_cli import batch
 from emotalk_cli.errors import EmotalkError
-from emotalk_cli.folder_lock import one_run
 from emotalk_cli.progress import Progress, Quiet
-from emotalk_cli.remarks import Remark, gathered, write_remarks
 from emotalk_cli.schema import Clip
 from emotalk_cli.stages.fit_preview import draw_preview, require_preview
+from emotalk_cli.stages.many_clips import run_clips
 from emotalk_cli.stages.pixel_fit import require_backend
 from emotalk_cli.stages.track_making import (
     STAGE,
@@ -81,36 +79,21 @@ def fit_3dmm(
         require_backend(photometric_backend)
     if preview is not None:
         require_preview(preview, source, overwrite=overwrite)
-    done: list[FitDone] = []
-    remarks: list[Remark] = []
-    anew: list[str] = []
-
-    def collect(job: FitJob, value: FitDone) -> None:
-        done.append(value)
-        remarks.extend((job.clip_id, note) for note in value.notes)
-        if value.made:
-            anew.append(job.clip_id)
-
     jobs, function = _jobs(source, out, face_model, identity, overwrite, progress)
     if photometric:
         jobs = [replace(job, photometric=photometric_backend) for job in jobs]
     jobs = batch.shard_of(jobs, shard)
-    safe_files.remove_leftovers(out)
-    with one_run(out, STAGE, shard) if source.is_dir() else nullcontext():
-        failures = batch.run_jobs(
-            function,
-            jobs,
-            stage=STAGE,
-            workers=workers,
-            cluster=cluster,
-            on_done=collect,
-            progress=progress,
-        )
-        if source.is_dir():
-            batch.write_failures(failures, out, shard)
-            write_remarks(remarks, out, anew, shard)
-    for line in gathered(remarks):
-        progress.note(line)
+    done, failures = run_clips(
+        function,
+        jobs,
+        out,
+        stage=STAGE,
+        lists=source.is_dir(),
+        workers=workers,
+        cluster=cluster,
+        shard=shard,
+        progress=progress,
+    )
     if failures and not done:
         raise EmotalkError(_main_reason(failures), f"None of {len(jobs)} could be fitted.")
     made = sum(value.made for value in done)

@@ -119,6 +119,7 @@ def _clip_crops(clip: Clip) -> FaceCrops:
     x0, y0, side, _ = clip.crop
 
     def pictures() -> Iterator[NDArray[np.uint8]]:
+        """Each frame's crop (128, 128, 3) uint8 RGB."""
         for index, landmarks in enumerate(clip.landmarks):
             data = np.frombuffer(clip.frame_jpeg(index), np.uint8)
             picture = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

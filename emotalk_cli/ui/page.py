@@ -152,6 +152,7 @@ def build(folder: Path, *, watermark: bool = True, debug: bool = False) -> Any:
         watched = gradio.Progress()
 
         def run(*values: Any, progress: Any = watched) -> tuple[str, list[str]]:
+            """Make the video: its path, and what can be downloaded."""
             photo_path, recording_path, *rest = values
             picked = [Key(*rest[4 * n : 4 * n + 4]) for n in range(KEYS)]
             try:

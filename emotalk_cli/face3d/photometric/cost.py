@@ -112,10 +112,13 @@ def _draw() -> Callable[..., Any]:
     import torch
 
     class Draw(torch.autograd.Function):
+        """Vertices in the picture and their colours -> the picture, and gradients back."""
+
         @staticmethod
         def forward(
             ctx: Any, xy: Any, depth: Any, colours: Any, rasteriser: Any, ground: Any
         ) -> Any:
+            """The picture over the ground; the rasteriser is kept for the way back."""
             ctx.rasteriser = rasteriser
             picture = rasteriser.draw(
                 xy.detach().numpy(), depth.detach().numpy(), colours.detach().numpy(), ground

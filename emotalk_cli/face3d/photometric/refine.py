@@ -179,6 +179,7 @@ def _with_motion(work: _Work, track: FaceTrack, pictures: Pictures, look: Appear
             last: torch.Tensor = last,
             pull: torch.Tensor = pull,
         ) -> torch.Tensor:
+            """Colours, steadiness and sparsity of the parameters x of this frame."""
             prior = 0.5 * STEADINESS * ((x - last) ** 2).sum() + pull @ x[:units]
             return frame.of(UNIT_SD * x[:units], pose_sd * x[units:], None) + prior
 
